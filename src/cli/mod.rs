@@ -1,0 +1,178 @@
+//! The command line.
+
+mod init;
+
+use std::io;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config;
+use crate::config::Config;
+use crate::config::DriverChoice;
+use crate::config::Env;
+use crate::config::LogLevel;
+use crate::control;
+
+/// Read where `--config` is not given, if it is there.
+const DEFAULT_FILE: &str = "crabllm.toml";
+
+/// An LLM API gateway: one door to every provider, at the cost of a plain reverse proxy.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway (the default)
+    Serve(Serve),
+    /// Check a configuration and print what is in force, secrets masked
+    Check {
+        /// The configuration file
+        #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
+        config: PathBuf,
+        /// Print JSON: {"ok", "problems", "warnings", "config"}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a commented configuration with a fresh admin token and a first key
+    Init {
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
+        config: PathBuf,
+    },
+}
+
+#[derive(Clone, Debug, Default, Args)]
+struct Serve {
+    /// The configuration file; without one, ./crabllm.toml if it is there, else what the
+    /// environment offers
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen here instead of where the configuration says
+    #[arg(short, long, value_name = "ADDR", visible_alias = "bind")]
+    listen: Option<SocketAddr>,
+    /// auto, io_uring or epoll
+    #[arg(long, value_name = "DRIVER")]
+    driver: Option<DriverChoice>,
+    /// Threads with an event loop each; 0 is one a core
+    #[arg(long, value_name = "N")]
+    shards: Option<usize>,
+}
+
+/// Runs what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let env = Env::from_process();
+    let done = match cli.command {
+        None => serve(&cli.serve, &env),
+        Some(Command::Serve(options)) => serve(&options, &env),
+        Some(Command::Check { config, json }) => return check(&config, json, &env),
+        Some(Command::Init { config }) => init::write(&config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    // Where not even standard error is left, the exit code has to do.
+    let _gone = writeln!(io::stderr(), "crabllm: {message}");
+    ExitCode::FAILURE
+}
+
+fn serve(options: &Serve, env: &Env) -> Result<(), String> {
+    let (mut config, found) = configuration(options.config.as_deref(), env)?;
+    if let Some(listen) = options.listen {
+        config.listen = listen;
+    }
+    if let Some(driver) = options.driver {
+        config.runtime.driver = driver;
+    }
+    if let Some(shards) = options.shards {
+        config.runtime.shards = shards;
+    }
+    start_log(&config);
+    for line in found {
+        tracing::info!("{line}");
+    }
+    control::run(&config, env)
+}
+
+fn configuration(file: Option<&Path>, env: &Env) -> Result<(Config, Vec<String>), String> {
+    let default = Path::new(DEFAULT_FILE);
+    let file = file.or_else(|| default.exists().then_some(default));
+    match file {
+        Some(file) => {
+            let config = config::load(file, env).map_err(|problems| problems.to_string())?;
+            Ok((config, vec![format!("configuration: {}", file.display())]))
+        }
+        None => Ok(config::from_environment(env)),
+    }
+}
+
+/// Lines for people go to standard error; records go to standard output (`control::log`).
+fn start_log(config: &Config) {
+    let level = match config.extensions.logging {
+        Some(LogLevel::Error | LogLevel::Warn | LogLevel::Info) | None => LevelFilter::INFO,
+        Some(LogLevel::Debug) => LevelFilter::DEBUG,
+        Some(LogLevel::Trace) => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&io::stderr()))
+        .with_target(false)
+        .with_max_level(level)
+        .init();
+}
+
+fn check(file: &Path, json: bool, env: &Env) -> ExitCode {
+    let loaded = config::load(file, env);
+    let text = match (&loaded, json) {
+        (Ok(config), false) => {
+            let warnings = config.warnings.iter().map(|warning| format!("# warning: {warning}\n"));
+            format!("{}{}", warnings.collect::<String>(), config.to_toml_masked())
+        }
+        (Err(problems), false) => return fail(&format!("the configuration is wrong\n{problems}")),
+        (Ok(config), true) => {
+            let (warnings, masked) = (&config.warnings, config.to_toml_masked());
+            let empty: [&str; 0] = [];
+            let report = serde_json::json!({
+                "ok": true, "problems": empty, "warnings": warnings, "config": masked,
+            });
+            format!("{report}\n")
+        }
+        (Err(problems), true) => {
+            let list: Vec<_> = problems.0.iter().map(ToString::to_string).collect();
+            format!("{}\n", serde_json::json!({ "ok": false, "problems": list }))
+        }
+    };
+    if io::stdout().lock().write_all(text.as_bytes()).is_err() || loaded.is_err() {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

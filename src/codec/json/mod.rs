@@ -1,0 +1,87 @@
+//! JSON as slices of its text: checked strictly in one walk, then looked at where it stands.
+//!
+//! Nothing is copied and no tree is built. A value is the bytes it was written with, so that what is
+//! not changed can be passed on byte for byte. The grammar is RFC 8259 with nothing added, the text
+//! is UTF-8, and depth is bounded. Left to the caller: duplicate names, the range of numbers, and
+//! lone surrogates in `\u` escapes, all of which the grammar lets through.
+
+mod block;
+mod error;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+mod scan;
+#[cfg(target_arch = "x86_64")]
+mod simd;
+mod skim;
+mod string;
+mod strings;
+mod value;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use error::ErrorKind;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use fuzz::fuzz_json;
+pub use string::Str;
+pub use string::write_str;
+pub use value::Elements;
+pub use value::Kind;
+pub use value::Member;
+pub use value::Members;
+pub use value::Value;
+
+use scan::Scan;
+
+/// How many arrays and objects may stand within each other. A request of any provider stays far
+/// below it, and what reads the text after us may use a stack.
+pub const MAX_DEPTH: usize = 128;
+
+/// Validates all of `text`: one value with nothing but whitespace around it.
+///
+/// # Errors
+/// The first fault found; see `ErrorKind`.
+pub fn validate(text: &[u8]) -> Result<Value<'_>, Error> {
+    let mut scan = Scan::new(text)?;
+    let _ = scan.peek();
+    let start = scan.at();
+    scan.value(0)?;
+    let raw = text.get(start..scan.at()).unwrap_or_default();
+    scan.end()?;
+    Ok(Value::new(raw))
+}
+
+/// Validates all of `text`, which must be an object, and hands each of its members to `visit` in
+/// the same pass, with the offset of the member's value in `text`.
+///
+/// A member is valid when it is handed out; what follows it may turn out not to be.
+///
+/// # Errors
+/// The first fault found; see `ErrorKind`.
+pub fn object<'a>(text: &'a [u8], mut visit: impl FnMut(Member<'a>, usize)) -> Result<(), Error> {
+    let mut scan = Scan::new(text)?;
+    if !scan.eat(b'{') {
+        return Err(scan.fault(ErrorKind::ExpectedObject));
+    }
+    if scan.eat(b'}') {
+        return scan.end();
+    }
+    loop {
+        let key = Str::new(scan.key()?);
+        let _ = scan.peek();
+        let start = scan.at();
+        scan.value(1)?;
+        let value = Value::new(text.get(start..scan.at()).unwrap_or_default());
+        visit(Member { key, value }, start);
+        if scan.eat(b'}') {
+            return scan.end();
+        }
+        if !scan.eat(b',') {
+            return Err(scan.fault(ErrorKind::ExpectedCommaOrBrace));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Validated values, and walking through their members and elements.
+
+use std::fmt;
+
+use crate::codec::json::skim;
+use crate::codec::json::string::Str;
+
+/// A validated JSON value: its slice of the text, without whitespace around it.
+#[derive(Clone, Copy)]
+pub struct Value<'a>(&'a [u8]);
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number of any form.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// One name and value of an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'a> {
+    /// The name.
+    pub key: Str<'a>,
+    /// The value.
+    pub value: Value<'a>,
+}
+
+impl<'a> Value<'a> {
+    /// Takes bytes that were validated.
+    pub(super) const fn new(raw: &'a [u8]) -> Self {
+        Self(raw)
+    }
+
+    /// The value as it stands in the text. It is UTF-8.
+    #[inline]
+    #[must_use]
+    pub const fn raw(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// What the value is; its first byte tells.
+    #[inline]
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self.0.first() {
+            Some(b'"') => Kind::String,
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') | None => Kind::Null,
+            Some(_) => Kind::Number,
+        }
+    }
+
+    /// Whether it is `null`.
+    #[inline]
+    #[must_use]
+    pub const fn is_null(self) -> bool {
+        matches!(self.kind(), Kind::Null)
+    }
+
+    /// The boolean it is.
+    #[inline]
+    #[must_use]
+    pub const fn as_bool(self) -> Option<bool> {
+        match self.0.first() {
+            Some(b't') => Some(true),
+            Some(b'f') => Some(false),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The number it is, if it is written in digits alone and fits: `1.0`, `1e3` and `-0` are not.
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.iter().try_fold(0_u64, |n, byte| {
+            let digit = char::from(*byte).to_digit(10)?;
+            n.checked_mul(10)?.checked_add(u64::from(digit))
+        })
+    }
+
+    /// The string it is.
+    #[inline]
+    #[must_use]
+    pub fn as_str(self) -> Option<Str<'a>> {
+        self.0.strip_prefix(b"\"")?.strip_suffix(b"\"").map(Str::new)
+    }
+
+    /// The members, in the order and with the duplicates of the text; none if it is no object.
+    #[inline]
+    #[must_use]
+    pub fn members(self) -> Members<'a> {
+        Members { rest: self.0.strip_prefix(b"{").unwrap_or_default() }
+    }
+
+    /// The elements; none if it is no array.
+    #[inline]
+    #[must_use]
+    pub fn elements(self) -> Elements<'a> {
+        Elements { rest: self.0.strip_prefix(b"[").unwrap_or_default() }
+    }
+
+    /// Whether it is an array without elements.
+    #[must_use]
+    pub fn is_empty_array(self) -> bool {
+        matches!(self.kind(), Kind::Array) && self.elements().next().is_none()
+    }
+
+    /// The value of the first member named `key`.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<Self> {
+        self.members().find(|member| member.key.is(key)).map(|member| member.value)
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.0))
+    }
+}
+
+/// Walks through the members of an object.
+#[derive(Debug, Clone)]
+pub struct Members<'a> {
+    /// What is behind the opening brace or the member before.
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = Member<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Member<'a>> {
+        let at_key = skip_separators(self.rest);
+        if at_key.first() != Some(&b'"') {
+            self.rest = &[];
+            return None;
+        }
+        let (key, behind) = at_key.split_at_checked(skim::string_end(at_key, 1))?;
+        let key = Value(key).as_str()?;
+        let at_value = skip_separators(behind);
+        let (value, rest) = at_value.split_at_checked(skim::value_end(at_value))?;
+        self.rest = rest;
+        Some(Member { key, value: Value(value) })
+    }
+}
+
+/// Walks through the elements of an array.
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    /// What is behind the opening bracket or the element before.
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Value<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Value<'a>> {
+        let at_value = skip_separators(self.rest);
+        if matches!(at_value.first(), None | Some(b']')) {
+            self.rest = &[];
+            return None;
+        }
+        let (value, rest) = at_value.split_at_checked(skim::value_end(at_value))?;
+        self.rest = rest;
+        Some(Value(value))
+    }
+}
+
+/// Skips what stands between a validated text's parts; which of it stands where is known to be right.
+#[inline]
+fn skip_separators(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let [b' ' | b'\n' | b'\r' | b'\t' | b',' | b':', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}

@@ -1,0 +1,6 @@
+//! Wire formats below the level of any provider: bytes in, bytes out, no clock and no I/O.
+
+pub mod http1;
+pub mod json;
+pub mod percent;
+pub mod sse;

@@ -1,0 +1,193 @@
+//! What a shard's exchanges share: the configuration compiled for look-up, and the shard's state.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
+
+use crate::auth::Caller;
+use crate::auth::Keys;
+use crate::auth::Models;
+use crate::auth::digest;
+use crate::codec::http1;
+use crate::config::AuthMode;
+use crate::config::Config;
+use crate::config::Env;
+use crate::config::Key;
+use crate::config::KeySecret;
+use crate::limit::Limits;
+use crate::net::buffers::Buffers;
+use crate::net::downstream::ClientLimits;
+use crate::net::pool::Pool;
+use crate::net::resolve::Resolver;
+use crate::observe::Ledger;
+use crate::provider::Provider;
+use crate::provider::trust::Trust;
+use crate::route::Deployment;
+use crate::route::Table;
+use crate::runtime::clock::Clock;
+use crate::runtime::clock::Micros;
+use crate::runtime::clock::unix_time;
+use crate::runtime::deadline::Deadlines;
+use crate::runtime::driver::Driver;
+use crate::runtime::random::Random;
+
+/// Longest request target.
+const MAX_TARGET: usize = 8 * 1024;
+
+/// The configuration, compiled. All shards read the same one.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Who may ask.
+    pub keys: Keys,
+    /// Which deployment answers.
+    pub table: Table,
+    /// In the order of the configuration; deployments refer to them by position.
+    pub providers: Vec<Provider>,
+    /// What a client may take up.
+    pub client: ClientLimits,
+    /// Bytes of a whole upstream answer.
+    pub max_response: usize,
+    /// When it was made, in Unix seconds.
+    pub created: u64,
+}
+
+impl Snapshot {
+    /// Compiles `config`.
+    ///
+    /// # Errors
+    /// What is wrong, and with which key.
+    pub fn new(config: &Config, env: &Env) -> Result<Self, String> {
+        let (mut table, trust) = (Table::default(), Trust::default());
+        let mut providers = Vec::with_capacity(config.providers.len());
+        for (at, provider) in config.providers.iter().enumerate() {
+            let weight = provider.weight;
+            for model in &provider.models {
+                let upstream = model.upstream.as_deref().map(Box::from);
+                let deployment = Deployment { provider: at, upstream, weight };
+                table.add(&provider.name, &model.name, deployment);
+            }
+            if provider.models.is_empty() {
+                let deployment = Deployment { provider: at, upstream: None, weight };
+                table.add_unlisted(&provider.name, deployment);
+            }
+            providers.push(Provider::new(provider, env, &trust)?);
+        }
+        for (name, model) in &config.aliases {
+            table.alias(name, model);
+        }
+        let limits = &config.limits;
+        let head = http1::Limits {
+            max_head: limits.max_headers,
+            max_headers: limits.max_header_count,
+            max_target: MAX_TARGET,
+        };
+        let client = ClientLimits {
+            head,
+            max_body: limits.max_body,
+            header_timeout: limits.header_timeout,
+            body_timeout: limits.body_timeout,
+            idle_timeout: limits.idle_timeout,
+            write_timeout: limits.write_timeout,
+        };
+        let (keys, created) = (keys(config), unix_time().as_secs());
+        let max_response = limits.max_response;
+        Ok(Self { keys, table, providers, client, max_response, created })
+    }
+}
+
+fn keys(config: &Config) -> Keys {
+    if config.keys.is_empty() || config.auth == AuthMode::None {
+        let nobody = Caller { name: Box::default(), models: Models::All, expires: None };
+        return Keys::Open(nobody);
+    }
+    let entry = |key: &Key| {
+        let digest = match &key.secret {
+            KeySecret::Plain(secret) => digest(secret.expose().as_bytes()),
+            KeySecret::Sha256(digest) => *digest,
+        };
+        let all = key.models.iter().any(|name| name == "*");
+        let names = || key.models.iter().map(|name| name.as_str().into()).collect();
+        let models = if all { Models::All } else { Models::Only(names()) };
+        (digest, Caller { name: key.name.as_str().into(), models, expires: key.expires })
+    };
+    Keys::Required(config.keys.iter().map(entry).collect::<HashMap<_, _>>())
+}
+
+/// One shard's own.
+#[derive(Debug)]
+pub struct Core {
+    /// The configuration in force.
+    pub snapshot: Arc<Snapshot>,
+    /// Position among the shards.
+    pub shard: usize,
+    /// What the shard runs on.
+    pub driver: Driver,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its deadlines.
+    pub deadlines: Deadlines,
+    /// Its buffers.
+    pub buffers: Buffers,
+    /// Its idle upstream connections.
+    pub pool: Pool,
+    /// Its table of names.
+    pub resolver: Resolver,
+    /// Where its records go.
+    pub ledger: Rc<Ledger>,
+    /// Its permits.
+    pub limits: Rc<Limits>,
+    /// Its random numbers.
+    pub random: Random,
+    /// Set when the gateway is on its way out.
+    pub draining: Rc<Cell<bool>>,
+    /// The value of `date`, and the second it is for.
+    pub date: Date,
+    /// What the control plane should log; never waited for.
+    pub notices: flume::Sender<String>,
+}
+
+impl Core {
+    /// Has something logged, if there is room for it: the data plane writes no log itself.
+    pub fn notice(&self, text: String) {
+        let _full = self.notices.try_send(text);
+    }
+
+    /// Unix seconds, at most one second old.
+    #[must_use]
+    pub fn unix_seconds(&self) -> u64 {
+        self.date.refresh(self.clock.now())
+    }
+}
+
+/// The value of the `date` header, made once a second.
+#[derive(Debug, Default)]
+pub struct Date {
+    read: Cell<Option<Micros>>,
+    seconds: Cell<u64>,
+    text: RefCell<String>,
+}
+
+impl Date {
+    /// Looks at the system's clock if a second has passed since the last look.
+    fn refresh(&self, now: Micros) -> u64 {
+        let due = self.read.get().is_none_or(|read| now.since(read) >= 1_000_000);
+        if due {
+            let seconds = unix_time().as_secs();
+            self.read.set(Some(now));
+            self.seconds.set(seconds);
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            *self.text.borrow_mut() = httpdate::fmt_http_date(time);
+        }
+        self.seconds.get()
+    }
+
+    /// Appends the value.
+    pub fn write(&self, out: &mut Vec<u8>, now: Micros) {
+        self.refresh(now);
+        out.extend_from_slice(self.text.borrow().as_bytes());
+    }
+}

@@ -1,0 +1,187 @@
+//! A stream from the upstream to the client, event by event, until its proper end.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::error::Kind;
+use crate::exchange::Exchange;
+use crate::exchange::failpoint;
+use crate::exchange::forward::Call;
+use crate::exchange::forward::Head;
+use crate::exchange::forward::Prepared;
+use crate::exchange::forward::broken;
+use crate::exchange::reframe::Reframer;
+use crate::exchange::reframe::State;
+use crate::exchange::reply::Framing;
+use crate::exchange::reply::Reply;
+use crate::limit::Permit;
+use crate::net::buffers::EVENT;
+use crate::net::downstream::Downstream;
+use crate::net::downstream::Request;
+use crate::net::upstream::Answer;
+use crate::observe::Meter;
+use crate::observe::Outcome;
+use crate::runtime::clock::Micros;
+
+/// After so long without a word from the upstream the client is sent a comment, which clients
+/// ignore, so that nothing between us takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The comment.
+const COMMENT: &[u8] = b": keep-alive\n\n";
+
+/// The end of a chat completion's stream.
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+struct Relay<'a> {
+    client: &'a Downstream,
+    reply: &'a Reply,
+    call: &'a Call<'a>,
+    reframer: Reframer,
+    permit: Permit,
+    heard: Micros,
+}
+
+/// Passes the stream on. The client is watched all the while.
+pub async fn run(
+    x: &mut Exchange<'_>,
+    call: &Call<'_>,
+    prepared: Prepared<'_>,
+    (head, mut answer): (Head, Answer),
+    request: &mut Request,
+    meter: &mut Meter,
+) -> Result<(), Error> {
+    let core = x.core;
+    let mut out = core.buffers.take(EVENT);
+    x.reply.head(&mut out, core, meter, Framing::Stream, &head.passed);
+    failpoint::hit(request, "relay");
+    request.release(&core.buffers);
+    let provider_at = prepared.provider_at();
+    let mut relay = Relay {
+        client: x.client,
+        reply: &x.reply,
+        call,
+        reframer: Reframer::new(prepared.hide_usage),
+        permit: prepared.permit,
+        heard: core.clock.now(),
+    };
+    {
+        let passing = pin!(relay.pass(&mut answer, out, meter));
+        x.watching(passing).await??;
+    }
+    if let Some(stream) = answer.into_reusable() {
+        core.pool.give(provider_at, stream, core.clock.now());
+    }
+    Ok(())
+}
+
+impl Relay<'_> {
+    /// `out` holds the head, and goes out with what came with the upstream's.
+    async fn pass(
+        &mut self,
+        answer: &mut Answer,
+        mut out: Vec<u8>,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
+        loop {
+            let step = self.take(answer, &mut out, meter);
+            let ended = match &step {
+                Ok(State::Done) => true,
+                Ok(State::Open) if answer.is_complete() => self.conclude(answer, &mut out)?,
+                Ok(State::Open | State::Failed) | Err(_) => false,
+            };
+            if ended {
+                self.reply.end(&mut out);
+            }
+            self.client.send(out).await?;
+            match step? {
+                State::Failed => return Err(self.upstream_said_so()),
+                State::Open | State::Done => {}
+            }
+            if ended {
+                meter.record.outcome = Outcome::Answered;
+                self.read_end(answer).await;
+                return Ok(());
+            }
+            answer.shrink(EVENT);
+            self.wait(answer).await?;
+            out = self.call.core.buffers.take(EVENT);
+        }
+    }
+
+    /// Moves the events that are complete from the answer to `out`, and notes what was seen.
+    fn take(
+        &mut self,
+        answer: &mut Answer,
+        out: &mut Vec<u8>,
+        meter: &mut Meter,
+    ) -> Result<State, Error> {
+        let before = out.len();
+        let step = self.reframer.push(&answer.buf, out, self.reply);
+        let tap = &self.reframer.tap;
+        let record = &mut meter.record;
+        record.response_bytes += (out.len() - before) as u64;
+        record.usage_exact = tap.usage().is_some();
+        record.usage = tap.usage().unwrap_or(record.usage);
+        if !record.usage_exact {
+            record.usage.completion = tap.content_events();
+        }
+        self.permit.settle(record.usage);
+        let (used, state) = step?;
+        answer.buf.drain(..used);
+        Ok(state)
+    }
+
+    /// The upstream has said all it has to say, but not `[DONE]`. That is an end only where no cut
+    /// looks the same: the body's framing is complete, and every choice is finished.
+    fn conclude(&self, answer: &Answer, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let whole = answer.is_self_delimiting() && answer.buf.trim_ascii().is_empty();
+        if whole && self.reframer.tap.is_finished() {
+            self.reply.piece(out, DONE);
+            return Ok(true);
+        }
+        let message = "the provider's stream ended before the answer was complete";
+        Err(Error::new(Kind::UpstreamClosed, message))
+    }
+
+    fn upstream_said_so(&self) -> Error {
+        Error::new(Kind::UpstreamRefused, "the provider failed in the middle of its stream")
+    }
+
+    /// Reads once, for as long as the upstream may be silent.
+    async fn wait(&mut self, answer: &mut Answer) -> Result<(), Error> {
+        let (call, core) = (self.call, self.call.core);
+        self.heard = core.clock.now();
+        let silent_until = self.heard.after(call.timeouts.idle);
+        let mut read = pin!(answer.read_more());
+        let mut comment_at = self.heard.after(KEEP_ALIVE);
+        loop {
+            call.deadline.arm_at(silent_until.min(call.ends).min(comment_at));
+            if let Ok(read) = call.deadline.limit(read.as_mut()).await {
+                return read.map_err(|error| broken(&error));
+            }
+            let now = core.clock.now();
+            if call.deadline.is_killed() || now >= silent_until.min(call.ends) {
+                return Err(call.late("the provider's stream fell silent (stream_idle_timeout)"));
+            }
+            let mut out = core.buffers.take(EVENT);
+            self.reply.piece(&mut out, COMMENT);
+            self.client.send(out).await?;
+            comment_at = now.after(KEEP_ALIVE);
+        }
+    }
+
+    /// The client has all; the end of the body's framing is worth a moment's wait, as without it
+    /// the connection cannot be used again.
+    async fn read_end(&self, answer: &mut Answer) {
+        const MOMENT: Duration = Duration::from_millis(5);
+        let call = self.call;
+        call.arm(MOMENT);
+        while !answer.is_complete() {
+            if !matches!(call.deadline.limit(answer.read_more()).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+}

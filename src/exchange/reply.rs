@@ -1,0 +1,332 @@
+//! Answers to the client: their heads, errors, and where the head has gone out, their ends.
+
+use crate::cache::Lookup;
+use crate::codec::http1::write_chunk_size;
+use crate::error::Error;
+use crate::error::Kind;
+use crate::exchange::core::Core;
+use crate::net::buffers::Buffers;
+use crate::net::buffers::EVENT;
+use crate::net::buffers::SMALL;
+use crate::observe::Meter;
+use crate::protocol::openai;
+use crate::runtime::random::Random;
+
+/// A client's own request id is taken up to this length.
+const MAX_REQUEST_ID: usize = 128;
+
+/// How a body's end is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// By its length.
+    Length(usize),
+    /// It comes in pieces.
+    Stream,
+}
+
+/// The state of the answer to one request.
+#[derive(Debug)]
+pub struct Reply {
+    /// Whether the connection goes on behind it.
+    pub keep_alive: bool,
+    /// What the cache said.
+    pub cache: Lookup,
+    /// Microseconds spent waiting for the upstream.
+    pub upstream_us: u64,
+    chunked: bool,
+    begun: bool,
+}
+
+impl Reply {
+    /// Nothing has been answered. `chunked`: the client understands chunks (HTTP/1.1); a stream
+    /// to any other ends with its connection.
+    #[must_use]
+    pub const fn new(keep_alive: bool, chunked: bool) -> Self {
+        Self { keep_alive, cache: Lookup::Off, upstream_us: 0, chunked, begun: false }
+    }
+
+    /// Whether the head has gone out.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Appends the head of an answer. `passed` are header lines from the upstream.
+    pub fn head(
+        &mut self,
+        out: &mut Vec<u8>,
+        core: &Core,
+        meter: &mut Meter,
+        framing: Framing,
+        passed: &Passed,
+    ) {
+        let now = core.clock.refresh();
+        self.begun = true;
+        meter.first_byte(now);
+        if framing == Framing::Stream && !self.chunked {
+            self.keep_alive = false;
+        }
+        status_line(out, meter.record.status);
+        out.extend_from_slice(b"date: ");
+        core.date.write(out, now);
+        out.extend_from_slice(b"\r\ncontent-type: ");
+        out.extend_from_slice(&passed.content_type);
+        match framing {
+            Framing::Length(n) => {
+                out.extend_from_slice(b"\r\ncontent-length: ");
+                number(out, n as u64);
+            }
+            Framing::Stream => {
+                out.extend_from_slice(b"\r\ncache-control: no-cache\r\nx-accel-buffering: no");
+                if self.chunked {
+                    out.extend_from_slice(b"\r\ntransfer-encoding: chunked");
+                }
+            }
+        }
+        let record = &meter.record;
+        line(out, b"\r\nx-request-id: ", record.request_id.as_bytes());
+        if !record.provider.is_empty() {
+            line(out, b"\r\nx-crabllm-provider: ", record.provider.as_bytes());
+            model(out, &record.model);
+            out.extend_from_slice(b"\r\nx-crabllm-attempts: ");
+            number(out, record.attempts.into());
+            line(out, b"\r\nx-crabllm-cache: ", self.cache.label().as_bytes());
+            let total = now.since(meter.started());
+            out.extend_from_slice(b"\r\nserver-timing: gateway;dur=");
+            millis(out, total.saturating_sub(self.upstream_us));
+            out.extend_from_slice(b", upstream;dur=");
+            millis(out, self.upstream_us);
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&passed.lines);
+        if !self.keep_alive {
+            out.extend_from_slice(b"connection: close\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// An answer that says what went wrong.
+    pub fn error(&mut self, core: &Core, error: &Error, meter: &mut Meter) -> Vec<u8> {
+        let mut body = core.buffers.take(EVENT);
+        openai::error::write(&mut body, error);
+        let mut passed = Passed::json();
+        passed.lines.extend_from_slice(extra(error.kind));
+        let mut out = core.buffers.take(SMALL);
+        self.head(&mut out, core, meter, Framing::Length(body.len()), &passed);
+        out.extend_from_slice(&body);
+        meter.record.response_bytes = body.len() as u64;
+        core.buffers.give(body);
+        out
+    }
+
+    /// The event that ends a stream which failed. No end of the body follows it.
+    pub fn failure_event(&self, error: &Error, buffers: &Buffers) -> Vec<u8> {
+        let mut event = b"data: ".to_vec();
+        openai::error::write(&mut event, error);
+        event.extend_from_slice(b"\n\n");
+        let mut out = buffers.take(EVENT);
+        self.piece(&mut out, &event);
+        out
+    }
+
+    /// Appends a piece of a stream's body.
+    pub fn piece(&self, out: &mut Vec<u8>, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.chunked {
+            write_chunk_size(out, bytes.len());
+            out.extend_from_slice(bytes);
+            out.extend_from_slice(b"\r\n");
+        } else {
+            out.extend_from_slice(bytes);
+        }
+    }
+
+    /// Appends the end of a stream's body.
+    pub fn end(&self, out: &mut Vec<u8>) {
+        if self.chunked {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
+    }
+}
+
+/// What goes through from an upstream's head.
+#[derive(Clone, Debug, Default)]
+pub struct Passed {
+    /// The value of `content-type`.
+    pub content_type: Vec<u8>,
+    /// Whole header lines, each with its end.
+    pub lines: Vec<u8>,
+}
+
+impl Passed {
+    /// Of an answer that is ours.
+    #[must_use]
+    pub fn json() -> Self {
+        Self { content_type: b"application/json".to_vec(), lines: Vec::new() }
+    }
+}
+
+/// What the SDKs want to know beside the status of a failure of ours.
+const fn extra(kind: Kind) -> &'static [u8] {
+    match (kind, openai::error::should_retry(kind)) {
+        (Kind::Overloaded | Kind::ShuttingDown, _) => b"retry-after: 1\r\n",
+        (_, true) => b"",
+        (_, false) => b"x-should-retry: false\r\n",
+    }
+}
+
+/// The client's id if it is a sane one, else one of ours.
+#[must_use]
+pub fn request_id(given: Option<&[u8]>, random: &Random) -> Box<str> {
+    let sane = |id: &&[u8]| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+    };
+    if let Some(id) = given.filter(sane).and_then(|id| std::str::from_utf8(id).ok()) {
+        return id.into();
+    }
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut id = String::with_capacity(36);
+    id.push_str("req_");
+    for mut half in [random.next(), random.next()] {
+        for _ in 0..16 {
+            id.push(HEX.get((half & 15) as usize).copied().unwrap_or(b'0').into());
+            half >>= 4;
+        }
+    }
+    id.into()
+}
+
+/// A whole answer outside the line: health, models, refusals before there is a request to record.
+/// `id` is the client's own request id; `lines` are header lines, each with its end.
+pub fn simple(core: &Core, status: u16, id: Option<&[u8]>, lines: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut out = core.buffers.take(SMALL);
+    status_line(&mut out, status);
+    out.extend_from_slice(b"date: ");
+    core.date.write(&mut out, core.clock.now());
+    out.extend_from_slice(b"\r\ncontent-type: application/json\r\ncontent-length: ");
+    number(&mut out, body.len() as u64);
+    line(&mut out, b"\r\nx-request-id: ", request_id(id, &core.random).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(lines);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    out
+}
+
+/// A refusal outside the line, with `status` in the place of the kind's own.
+pub fn refuse(core: &Core, status: u16, id: Option<&[u8]>, error: &Error, lines: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    openai::error::write(&mut body, error);
+    let lines = [lines, extra(error.kind)].concat();
+    simple(core, status, id, &lines, &body)
+}
+
+fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(value);
+}
+
+/// A model's name comes from a client, so what a header cannot hold is left out of it.
+fn model(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b"\r\nx-crabllm-model: ");
+    out.extend(name.bytes().filter(|byte| byte.is_ascii_graphic()));
+}
+
+fn number(out: &mut Vec<u8>, n: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+}
+
+/// Microseconds as milliseconds with two digits behind the point.
+fn millis(out: &mut Vec<u8>, micros: u64) {
+    number(out, micros / 1000);
+    let rest = micros % 1000 / 10;
+    out.extend_from_slice(if rest < 10 { b".0" } else { b"." });
+    number(out, rest);
+}
+
+fn status_line(out: &mut Vec<u8>, status: u16) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    number(out, status.into());
+    out.push(b' ');
+    out.extend_from_slice(reason(status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The reason phrase of RFC 9110, 15; empty where there is none.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reply, millis, model, request_id};
+    use crate::runtime::random::Random;
+
+    #[test]
+    fn a_sane_id_is_kept() {
+        let random = Random::new(1);
+        assert_eq!(&*request_id(Some(b"a-B_9.z"), &random), "a-B_9.z");
+        for odd in [None, Some(&b""[..]), Some(b"a b"), Some(b"a\xff"), Some(&[b'a'; 129])] {
+            let id = request_id(odd, &random);
+            assert!(id.starts_with("req_") && id.len() == 36, "{id}");
+        }
+        assert_ne!(request_id(None, &random), request_id(None, &random));
+    }
+
+    #[test]
+    fn times_are_milliseconds() {
+        for (micros, text) in [(0, "0.00"), (1_050, "1.05"), (12_345_678, "12345.67")] {
+            let mut out = Vec::new();
+            millis(&mut out, micros);
+            assert_eq!(out, text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_break_a_header() {
+        let mut out = Vec::new();
+        model(&mut out, "a\r\nx: y\u{e9}");
+        assert_eq!(out, b"\r\nx-crabllm-model: ax:y");
+    }
+
+    #[test]
+    fn pieces_are_chunks_only_where_the_client_knows_them() {
+        let mut out = Vec::new();
+        Reply::new(true, true).piece(&mut out, b"data");
+        Reply::new(true, true).piece(&mut out, b"");
+        Reply::new(true, true).end(&mut out);
+        assert_eq!(out, b"4\r\ndata\r\n0\r\n\r\n");
+        out.clear();
+        Reply::new(true, false).piece(&mut out, b"data");
+        Reply::new(true, false).end(&mut out);
+        assert_eq!(out, b"data");
+    }
+}

@@ -1,0 +1,107 @@
+//! The shard's read and write buffers: lent to what is under way, never to what is idle.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Room of a common buffer: a request's head with a small body, or an answer's, in one read.
+pub const SMALL: usize = 8 * 1024;
+
+/// Room of a stream's read buffer. Events are small, and thousands of streams wait at a time.
+pub const EVENT: usize = 4 * 1024;
+
+/// Buffers above this size are given back to the allocator.
+const LARGEST: usize = 1024 * 1024;
+
+/// Bytes that lie unused at most, over all buffers of a shard.
+const KEEP: usize = 4 * 1024 * 1024;
+
+/// Buffers by size, for one shard.
+#[derive(Clone, Debug, Default)]
+pub struct Buffers {
+    shared: Rc<Shelf>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    events: RefCell<Vec<Vec<u8>>>,
+    small: RefCell<Vec<Vec<u8>>>,
+    large: RefCell<Vec<Vec<u8>>>,
+    kept: Cell<usize>,
+}
+
+impl Shelf {
+    fn class(&self, capacity: usize) -> &RefCell<Vec<Vec<u8>>> {
+        if capacity < SMALL {
+            &self.events
+        } else if capacity < 2 * SMALL {
+            &self.small
+        } else {
+            &self.large
+        }
+    }
+}
+
+impl Buffers {
+    /// An empty buffer with room for at least `room` bytes; [`EVENT`] and [`SMALL`] are the
+    /// common sizes.
+    #[must_use]
+    pub fn take(&self, room: usize) -> Vec<u8> {
+        let shelf = &*self.shared;
+        let Some(mut buf) = shelf.class(room).borrow_mut().pop() else {
+            return Vec::with_capacity(room.max(EVENT));
+        };
+        shelf.kept.set(shelf.kept.get().saturating_sub(buf.capacity()));
+        buf.reserve(room);
+        buf
+    }
+
+    /// Takes a buffer back.
+    pub fn give(&self, mut buf: Vec<u8>) {
+        let shelf = &*self.shared;
+        let size = buf.capacity();
+        let kept = shelf.kept.get() + size;
+        if (EVENT..=LARGEST).contains(&size) && kept <= KEEP {
+            buf.clear();
+            shelf.kept.set(kept);
+            shelf.class(size).borrow_mut().push(buf);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffers, EVENT, KEEP, LARGEST, SMALL};
+
+    #[test]
+    fn a_buffer_comes_back_empty() {
+        let buffers = Buffers::default();
+        let mut buf = buffers.take(SMALL);
+        buf.extend_from_slice(b"secret");
+        let place = buf.as_ptr();
+        buffers.give(buf);
+        let again = buffers.take(SMALL);
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+    }
+
+    #[test]
+    fn there_is_room_for_what_was_asked() {
+        let buffers = Buffers::default();
+        for room in [1, EVENT, SMALL, 3 * SMALL, LARGEST, 2 * LARGEST] {
+            buffers.give(buffers.take(room));
+            assert!(buffers.take(room).capacity() >= room, "{room}");
+        }
+    }
+
+    #[test]
+    fn what_lies_unused_is_bounded() {
+        let buffers = Buffers::default();
+        let lent: Vec<_> = (0..2 * KEEP / SMALL).map(|_| buffers.take(SMALL)).collect();
+        for buf in lent {
+            buffers.give(buf);
+        }
+        assert!(buffers.shared.kept.get() <= KEEP);
+        buffers.give(Vec::with_capacity(2 * LARGEST));
+        assert!(buffers.shared.large.borrow().is_empty());
+    }
+}

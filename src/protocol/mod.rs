@@ -1,0 +1,3 @@
+//! The wire formats of providers: bytes to the vocabulary and back. Pure.
+
+pub mod openai;

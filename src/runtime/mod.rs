@@ -1,0 +1,49 @@
+//! What a shard runs on: monoio behind a few functions of our own.
+//!
+//! Nothing outside this folder and `net` names monoio, so that another completion-based runtime
+//! can take its place here. Each trap of the runtime is answered once, in this folder:
+//!
+//! | trap | answer |
+//! |---|---|
+//! | a panic in a task unwinds through the loop and ends the thread | [`spawn`] catches it |
+//! | a task that wakes itself starves I/O and timers | [`fair_yield`] goes to the queue's end |
+//! | epoll never makes a busy connection wait | callers yield every so many requests |
+//! | a dropped read loses what had arrived | [`tcp::Tcp::readable`] waits without a buffer |
+//! | a timer costs a microsecond | [`deadline::Deadlines`], one cell a connection |
+//! | the completion queue overflows | [`driver`] asks for a large one |
+//! | `block_on` does not fall back by itself | [`driver`] tries the chain by hand |
+//! | accept spins without descriptors | `server::listener` backs off |
+
+pub mod clock;
+pub mod deadline;
+pub mod driver;
+pub mod panic;
+pub mod random;
+pub mod resources;
+pub mod select;
+pub mod tcp;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Runs `task` on this shard. A panic ends the task and nothing else.
+pub fn spawn<F: Future<Output = ()> + 'static>(task: F) {
+    drop(monoio::spawn(async move {
+        // The hook has told of the panic by now; whoever waits for the task sees it gone.
+        let _told = panic::catch(task).await;
+    }));
+}
+
+/// Lets every other task that is ready run once.
+///
+/// A task that wakes itself goes to the front of monoio's queue and starves the others, so this
+/// waits for a new task instead: that one is queued at the end.
+pub async fn fair_yield() {
+    monoio::spawn(async {}).await;
+}
+
+/// Waits for `duration`, up to 2 ms longer. Costs about a microsecond: for rare waits; a
+/// connection's own waits go through [`deadline`].
+pub async fn sleep(duration: Duration) {
+    monoio::time::sleep(duration).await;
+}

@@ -1,0 +1,150 @@
+#![expect(
+    unsafe_code,
+    reason = "monoio's streams ask for `&mut` where a connection is read and written at once"
+)]
+//! One TCP connection: read, written and watched at the same time, by one task.
+
+use std::cell::UnsafeCell;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
+
+use monoio::buf::IoBuf;
+use monoio::buf::IoBufMut;
+use monoio::io::AsyncReadRent;
+use monoio::io::AsyncWriteRent;
+use monoio::net::TcpStream;
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
+use rustix::event::Timespec;
+use rustix::event::poll;
+
+use crate::runtime;
+use crate::runtime::deadline::TICK;
+
+/// A connected TCP stream with `TCP_NODELAY` set.
+pub struct Tcp {
+    stream: UnsafeCell<TcpStream>,
+}
+
+impl std::fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tcp").finish_non_exhaustive()
+    }
+}
+
+impl Tcp {
+    /// Takes over a connected stream. Small writes must not wait for the peer's acknowledgement
+    /// (Nagle's algorithm against delayed acknowledgements costs 40 ms), so `TCP_NODELAY` is set.
+    ///
+    /// # Errors
+    /// Where the socket refuses the option: the peer is gone already.
+    pub fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: UnsafeCell::new(stream) })
+    }
+
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// As the system tells them.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::new(TcpStream::connect_addr(address).await?)
+    }
+
+    #[expect(clippy::mut_from_ref, reason = "argued at the one place below")]
+    fn stream(&self) -> &mut TcpStream {
+        // SAFETY: the cell never leaves its thread (`UnsafeCell` is not `Sync`), so no two
+        // references are used at the same instant. monoio's methods use theirs only to clone the
+        // descriptor into the operation, before the operation is first suspended; the stream has
+        // no other state that they change. monoio's own split halves rest on the same fact.
+        unsafe { &mut *self.stream.get() }
+    }
+
+    /// Waits until there is something to read (or the end) without lending a buffer. May be
+    /// dropped and asked again: nothing is lost.
+    ///
+    /// # Errors
+    /// As the system tells them.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.stream().readable(false).await
+    }
+
+    /// Reads what has arrived into the spare room of `buf`, behind its content. Zero is the end
+    /// of the stream. A caller that drops this future must drop the connection too: what arrived
+    /// for it is lost.
+    ///
+    /// # Errors
+    /// As the system tells them; `InvalidInput` where `buf` has no room.
+    pub async fn recv(&self, buf: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+        let (len, room) = (buf.len(), buf.capacity());
+        if len == room {
+            return (Err(io::ErrorKind::InvalidInput.into()), buf);
+        }
+        let (result, slice) = self.stream().read(buf.slice_mut(len..room)).await;
+        (result, slice.into_inner())
+    }
+
+    /// Writes the bytes of `buf` in `range`.
+    ///
+    /// # Errors
+    /// As the system tells them; some of it may have been written.
+    pub async fn send(&self, mut buf: Vec<u8>, range: Range<usize>) -> (io::Result<()>, Vec<u8>) {
+        let (mut sent, end) = (range.start, range.end.min(buf.len()));
+        while sent < end {
+            let (result, slice) = self.stream().write(buf.slice(sent..end)).await;
+            buf = slice.into_inner();
+            match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buf),
+                Ok(n) => sent += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return (Err(error), buf),
+            }
+        }
+        (Ok(()), buf)
+    }
+
+    /// Waits until the peer has closed or reset the connection, also behind data nobody has read.
+    pub async fn hung_up(&self) {
+        let _woken = self.readable().await;
+        // Either the end, or data (a pipelined request) that must stay where it is. Data makes
+        // the socket readable for good, so from here on it is asked once a tick.
+        while self.events(PollFlags::RDHUP).is_none_or(|events| events.is_empty()) {
+            runtime::sleep(TICK).await;
+        }
+    }
+
+    /// Whether nothing has happened to the connection: no data, no end, no error.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let wanted = PollFlags::IN | PollFlags::RDHUP;
+        self.events(wanted).is_some_and(|events| events.is_empty())
+    }
+
+    /// Which of `wanted`, or of the errors that are always told, hold now. None where the system
+    /// cannot say.
+    fn events(&self, wanted: PollFlags) -> Option<PollFlags> {
+        // SAFETY: the descriptor is open for as long as the stream, which `self` owns.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.stream().as_raw_fd()) };
+        let mut fds = [PollFd::from_borrowed_fd(fd, wanted)];
+        poll(&mut fds, Some(&Timespec::default())).ok()?;
+        let [only] = fds;
+        Some(only.revents())
+    }
+
+    /// Says that nothing more will be written; the peer sees the end once it has read all.
+    pub async fn shutdown(&self) {
+        // The peer may be gone already; then there is nobody to tell.
+        let _gone = self.stream().shutdown().await;
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// Where the peer is gone.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        self.stream().peer_addr()
+    }
+}

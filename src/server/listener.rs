@@ -1,0 +1,212 @@
+//! Accepting connections, bounded, until told to stop.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use monoio::net::TcpListener;
+use monoio::net::TcpStream;
+use rustls::ServerConfig;
+use socket2::Domain;
+use socket2::Protocol;
+use socket2::Socket;
+use socket2::Type;
+
+use crate::exchange::core::Core;
+use crate::net::stream::Stream;
+use crate::net::tls::Tls;
+use crate::runtime;
+use crate::runtime::driver::Driver;
+use crate::runtime::select::Either;
+use crate::runtime::select::first;
+use crate::runtime::tcp::Tcp;
+use crate::server::connection;
+
+/// Connections the kernel keeps for us until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// Waits after an accept that failed for want of descriptors or memory, doubled up to the second.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(50));
+
+/// How long a shard waits for its last connections once their waits have been ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a client is told that comes when there is no room.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 127\r\n\r\n\
+    {\"error\":{\"message\":\"too many connections (limits.max_connections)\",\"type\":\
+    \"server_error\",\"param\":null,\"code\":\"overloaded\"}}     ";
+
+/// What the control plane says to a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Finish what is under way and take nothing new.
+    Drain,
+    /// The time to finish is over.
+    Kill,
+}
+
+/// What a shard accepts with.
+#[derive(Debug)]
+pub struct Door {
+    /// The shard's own socket.
+    pub socket: std::net::TcpListener,
+    /// Connections are under TLS.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Connections open at most.
+    pub max_connections: usize,
+    /// What the control plane says.
+    pub stop: flume::Receiver<Stop>,
+}
+
+/// One socket for each of `shards` on the same address: the kernel spreads connections over them.
+///
+/// # Errors
+/// Where the address is not ours, or another process has it: `SO_REUSEPORT` alone would let two
+/// gateways share a port without a word, so the address is first taken without it.
+pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    let probe = socket(address, false)?;
+    let address = probe.local_addr()?;
+    drop(probe);
+    (0..shards).map(|_| socket(address, true)).collect()
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves connections until the control plane says stop and the last is gone.
+///
+/// # Errors
+/// Where the socket cannot be listened on with this driver.
+pub async fn serve(core: Rc<Core>, door: Door) -> io::Result<()> {
+    // epoll asks for sockets that do not block; io_uring answers EAGAIN on those.
+    door.socket.set_nonblocking(core.driver == Driver::Epoll)?;
+    let listener = TcpListener::from_std(door.socket.try_clone()?)?;
+    drop(door.socket);
+    let open = Rc::new(Cell::new(0));
+    let said = accept(&core, &listener, &door.tls, (&open, door.max_connections), &door.stop).await;
+    drop(listener);
+    core.draining.set(true);
+    core.deadlines.expire_idle();
+    core.pool.clear();
+    if said == Stop::Drain {
+        let emptied = pin!(empty(&open, None));
+        let told = pin!(door.stop.recv_async());
+        if let Either::Left(()) = first(emptied, told).await {
+            return Ok(());
+        }
+    }
+    core.deadlines.kill();
+    empty(&open, Some(LAST_WORDS)).await;
+    Ok(())
+}
+
+/// Waits until no connection is open, for so long at most.
+async fn empty(open: &Cell<usize>, at_most: Option<Duration>) {
+    const STEP: Duration = Duration::from_millis(2);
+    let mut left = at_most.map(|time| time.as_millis() / STEP.as_millis());
+    while open.get() > 0 && left != Some(0) {
+        runtime::sleep(STEP).await;
+        left = left.map(|left| left - 1);
+    }
+}
+
+async fn accept(
+    core: &Rc<Core>,
+    listener: &TcpListener,
+    tls: &Option<Arc<ServerConfig>>,
+    (open, max): (&Rc<Cell<usize>>, usize),
+    stop: &flume::Receiver<Stop>,
+) -> Stop {
+    let mut stopped = pin!(stop.recv_async());
+    let mut back_off = BACK_OFF.0;
+    loop {
+        // The accept that is pending at the end is dropped with its listener.
+        let accepted = match first(pin!(listener.accept()), stopped.as_mut()).await {
+            Either::Left(accepted) => accepted,
+            Either::Right(said) => return said.unwrap_or(Stop::Kill),
+        };
+        match accepted {
+            Ok((stream, _peer)) if open.get() < max => {
+                back_off = BACK_OFF.0;
+                open.set(open.get() + 1);
+                let guest = Guest { open: Rc::clone(open) };
+                runtime::spawn(welcome(Rc::clone(core), stream, tls.clone(), guest));
+            }
+            Ok((stream, _peer)) => runtime::spawn(turn_away(stream, tls.is_some())),
+            Err(error) => {
+                core.notice(format!("cannot accept a connection: {error}"));
+                runtime::sleep(back_off).await;
+                back_off = (back_off * 2).min(BACK_OFF.1);
+            }
+        }
+    }
+}
+
+/// Counts an open connection for as long as it lives, panics included.
+struct Guest {
+    open: Rc<Cell<usize>>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.open.set(self.open.get().saturating_sub(1));
+    }
+}
+
+async fn welcome(core: Rc<Core>, stream: TcpStream, tls: Option<Arc<ServerConfig>>, _guest: Guest) {
+    let Ok(tcp) = Tcp::new(stream) else { return };
+    let deadline = core.deadlines.register();
+    let stream = match tls {
+        None => Stream::Plain(tcp),
+        Some(config) => {
+            deadline.set_busy(true);
+            deadline.arm(core.snapshot.client.header_timeout);
+            let handshake = Tls::accept(tcp, config, core.buffers.clone());
+            match deadline.limit(handshake).await {
+                Ok(Ok(tls)) => Stream::Tls(Box::new(tls)),
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    };
+    connection::run(&core, stream, deadline).await;
+}
+
+async fn turn_away(stream: TcpStream, tls: bool) {
+    let Ok(tcp) = Tcp::new(stream) else { return };
+    if !tls {
+        let _gone = tcp.send(FULL.to_vec(), 0..FULL.len()).await;
+        tcp.shutdown().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FULL, bind};
+
+    #[test]
+    fn a_port_in_use_is_not_shared_in_silence() {
+        let first = bind("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        let address = first[0].local_addr().unwrap();
+        assert_eq!(first[1].local_addr().unwrap(), address);
+        let again = bind(address, 1).unwrap_err();
+        assert_eq!(again.kind(), std::io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn the_canned_answer_has_the_length_it_says() {
+        let text = std::str::from_utf8(FULL).unwrap();
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(text.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+    }
+}
