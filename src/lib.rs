@@ -20,25 +20,27 @@ pub mod cache;
 pub mod limit;
 pub mod route;
 
-// 4. World: what the process is told and what it runs on.
+// 4. What the process is told.
 pub mod config;
+
+// 5. World: what it runs on.
 pub mod runtime;
 
-// 5. Sockets and records.
+// 6. Sockets and records.
 pub mod net;
 pub mod observe;
 
-// 6. Providers: a protocol, an address and credentials.
+// 7. Providers: a protocol, an address and credentials.
 pub mod provider;
 
-// 7. The line: one request from its head to its record.
+// 8. The line: one request from its head to its record.
 pub mod exchange;
 
-// 8. The data listener.
+// 9. The data listener.
 pub mod server;
 
-// 9. The control plane: signals, names, records, the threads of the shards.
+// 10. The control plane: signals, names, records, the threads of the shards.
 pub mod control;
 
-// 10. The command line.
+// 11. The command line.
 pub mod cli;

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config;
@@ -64,12 +66,17 @@ struct Serve {
     /// Listen here instead of where the configuration says
     #[arg(short, long, value_name = "ADDR", visible_alias = "bind")]
     listen: Option<SocketAddr>,
-    /// auto, io_uring or epoll
-    #[arg(long, value_name = "DRIVER")]
+    /// What shards run on
+    #[arg(long, value_name = "DRIVER", value_parser = driver_parser())]
     driver: Option<DriverChoice>,
     /// Threads with an event loop each; 0 is one a core
     #[arg(long, value_name = "N")]
     shards: Option<usize>,
+}
+
+fn driver_parser() -> impl TypedValueParser<Value = DriverChoice> {
+    let names = DriverChoice::ALL.iter().map(|driver| driver.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<DriverChoice>())
 }
 
 /// Runs what the command line says.

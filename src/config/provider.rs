@@ -35,8 +35,6 @@ const IDLE_CONNECTIONS: RangeInclusive<usize> = 0..=65_536;
 /// A token each microsecond is the finest pace a timer could keep.
 const PACES: RangeInclusive<u32> = 0..=1_000_000;
 
-const NO_MODELS: &str = "has no `models`; name them, or write models = [\"*\"] for any";
-
 /// Headers of a connection, RFC 9110, 7.6.1, and those the gateway writes itself.
 const OWN_HEADERS: [&str; 12] = [
     "connection",
@@ -181,15 +179,10 @@ fn models(table: &mut Table<'_>, provider: &mut Provider, kind: Option<Kind>) {
     let Some(value) = table.get("models") else {
         if kind == Some(Kind::Demo) {
             provider.models.push(Model { name: "demo".to_owned(), upstream: None });
-        } else {
-            table.fail(NO_MODELS);
         }
         return;
     };
     let Some(items) = value.list() else { return };
-    if items.is_empty() {
-        value.fail("is empty; name models, or \"*\" for any");
-    }
     for item in items {
         let Some(model) = model(&item) else { continue };
         if provider.models.iter().any(|other| other.name == model.name) {

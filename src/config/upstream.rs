@@ -16,8 +16,8 @@ pub struct Provider {
     pub api_keys: Vec<Secret>,
     /// Its address; always there for [`Kind::Openai`], else `None` = the kind's own.
     pub base_url: Option<BaseUrl>,
-    /// The models it serves. Read from a file it has at least one; from the environment a kind
-    /// that is not served has none, so that it takes no model from one that is.
+    /// The models it serves. With none listed it is reachable as `provider/model` only, with any
+    /// model.
     pub models: Vec<Model>,
     /// Its share among the providers of a model; 1, and 0 = only when the others failed.
     pub weight: u32,

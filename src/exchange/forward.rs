@@ -30,6 +30,7 @@ use crate::protocol::openai;
 use crate::provider::Provider;
 use crate::provider::Timeouts;
 use crate::provider::Upstream;
+use crate::runtime::Turns;
 use crate::runtime::clock::Micros;
 use crate::runtime::deadline::Deadline;
 
@@ -71,6 +72,8 @@ pub struct Prepared<'c> {
     pub stream: bool,
     /// Whether its usage is for us only.
     pub hide_usage: bool,
+    /// How many answers were asked for.
+    pub choices: u32,
     /// What the request holds.
     pub permit: Permit,
 }
@@ -136,9 +139,9 @@ pub fn prepare<'c>(
     out.extend_from_slice(itoa::Buffer::new().format(patch.new_len(body.len())).as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
     patch.write(&mut out, body, tail);
-    let hide_usage = route.ask.hides_usage();
+    let (hide_usage, choices) = (route.ask.hides_usage(), route.ask.choices);
     let (provider, provider_at, permit) = (route.provider, route.provider_at, route.permit);
-    Prepared { provider, provider_at, out, tail, stream, hide_usage, permit }
+    Prepared { provider, provider_at, out, tail, stream, hide_usage, choices, permit }
 }
 
 /// Sends the request, and its answer to the client.
@@ -321,7 +324,9 @@ impl Call<'_> {
     /// Reads a body to its end.
     async fn read_all(&self, answer: &mut Answer) -> Result<(), Error> {
         let max = self.core.snapshot.max_response;
+        let mut turns = Turns::default();
         while !answer.is_complete() {
+            turns.next().await;
             self.arm(self.timeouts.idle);
             let read = self.deadline.limit(answer.read_more()).await;
             let read = read.map_err(|_| {

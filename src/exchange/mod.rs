@@ -223,6 +223,9 @@ impl Exchange<'_> {
         }
         if error.kind == Kind::ClientGone {
             self.reply.keep_alive = false;
+        } else if self.reply.has_begun() && error.kind == Kind::UpstreamRefused {
+            // The upstream's own event told the client.
+            self.reply.keep_alive = false;
         } else if self.reply.has_begun() {
             // Only a stream fails after its head went out: the status stands, so the client is
             // told by an event, and by a body without its end.

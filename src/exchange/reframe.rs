@@ -27,13 +27,14 @@ pub struct Reframer {
     frames: Decoder,
     /// What is known of the stream.
     pub tap: Tap,
+    passed: u64,
 }
 
 impl Reframer {
     /// A stream that has not begun.
     #[must_use]
-    pub fn new(hide_usage: bool) -> Self {
-        Self { frames: Decoder::new(MAX_EVENT), tap: Tap::new(hide_usage) }
+    pub fn new(tap: Tap) -> Self {
+        Self { frames: Decoder::new(MAX_EVENT), tap, passed: 0 }
     }
 
     /// Appends to `out` what of `buf` goes to the client, and tells how much of it was used.
@@ -66,7 +67,7 @@ impl Reframer {
                 Err(message) => break Err(Error::new(Kind::UpstreamGarbage, message)),
             };
             if verdict == Verdict::Hide {
-                reply.piece(out, buf.get(run..at).unwrap_or_default());
+                self.pass(buf.get(run..at).unwrap_or_default(), out, reply);
                 run = at + len;
             }
             at += len;
@@ -76,8 +77,19 @@ impl Reframer {
                 Verdict::Failure => break Ok(State::Failed),
             }
         };
-        reply.piece(out, buf.get(run..at).unwrap_or_default());
+        self.pass(buf.get(run..at).unwrap_or_default(), out, reply);
         state.map(|state| (at, state))
+    }
+
+    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>, reply: &Reply) {
+        self.passed += bytes.len() as u64;
+        reply.piece(out, bytes);
+    }
+
+    /// Bytes of the body that went to the client so far.
+    #[must_use]
+    pub const fn passed(&self) -> u64 {
+        self.passed
     }
 }
 
@@ -86,13 +98,14 @@ mod tests {
     use super::{Reframer, State};
     use crate::error::Kind;
     use crate::exchange::reply::Reply;
+    use crate::protocol::openai::stream::Tap;
 
     const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n";
     const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
 
     fn pass(hide: bool, text: &str) -> (String, Result<(usize, State), Kind>) {
         let (mut out, reply) = (Vec::new(), Reply::new(true, false));
-        let result = Reframer::new(hide).push(text.as_bytes(), &mut out, &reply);
+        let result = Reframer::new(Tap::new(hide, 1)).push(text.as_bytes(), &mut out, &reply);
         (String::from_utf8(out).unwrap(), result.map_err(|error| error.kind))
     }
 
@@ -119,7 +132,7 @@ mod tests {
     fn neighbours_are_one_chunk() {
         let (mut out, reply) = (Vec::new(), Reply::new(true, true));
         let text = EVENT.repeat(3);
-        Reframer::new(true).push(text.as_bytes(), &mut out, &reply).unwrap();
+        Reframer::new(Tap::new(true, 1)).push(text.as_bytes(), &mut out, &reply).unwrap();
         assert_eq!(out, format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
     }
 

@@ -22,6 +22,8 @@ use crate::net::downstream::Request;
 use crate::net::upstream::Answer;
 use crate::observe::Meter;
 use crate::observe::Outcome;
+use crate::protocol::openai::stream::Tap;
+use crate::runtime::Turns;
 use crate::runtime::clock::Micros;
 
 /// After so long without a word from the upstream the client is sent a comment, which clients
@@ -53,16 +55,16 @@ pub async fn run(
     meter: &mut Meter,
 ) -> Result<(), Error> {
     let core = x.core;
-    let mut out = core.buffers.take(EVENT);
-    x.reply.head(&mut out, core, meter, Framing::Stream, &head.passed);
     failpoint::hit(request, "relay");
     request.release(&core.buffers);
+    let mut out = core.buffers.take(EVENT);
+    x.reply.head(&mut out, core, meter, Framing::Stream, &head.passed);
     let provider_at = prepared.provider_at();
     let mut relay = Relay {
         client: x.client,
         reply: &x.reply,
         call,
-        reframer: Reframer::new(prepared.hide_usage),
+        reframer: Reframer::new(Tap::new(prepared.hide_usage, prepared.choices)),
         permit: prepared.permit,
         heard: core.clock.now(),
     };
@@ -76,6 +78,11 @@ pub async fn run(
     Ok(())
 }
 
+/// The client has been told by the upstream's own event.
+fn upstream_said_so() -> Error {
+    Error::new(Kind::UpstreamRefused, "the provider failed in the middle of its stream")
+}
+
 impl Relay<'_> {
     /// `out` holds the head, and goes out with what came with the upstream's.
     async fn pass(
@@ -84,27 +91,27 @@ impl Relay<'_> {
         mut out: Vec<u8>,
         meter: &mut Meter,
     ) -> Result<(), Error> {
+        let mut turns = Turns::default();
         loop {
-            let step = self.take(answer, &mut out, meter);
-            let ended = match &step {
-                Ok(State::Done) => true,
-                Ok(State::Open) if answer.is_complete() => self.conclude(answer, &mut out)?,
-                Ok(State::Open | State::Failed) | Err(_) => false,
+            let ended = match self.take(answer, &mut out, meter) {
+                Ok(State::Done) => Ok(true),
+                Ok(State::Open) if answer.is_complete() => self.conclude(answer, &mut out),
+                Ok(State::Open) => Ok(false),
+                Ok(State::Failed) => Err(upstream_said_so()),
+                Err(error) => Err(error),
             };
-            if ended {
+            if matches!(ended, Ok(true)) {
                 self.reply.end(&mut out);
             }
+            // What came before a fault goes out before the fault is told.
             self.client.send(out).await?;
-            match step? {
-                State::Failed => return Err(self.upstream_said_so()),
-                State::Open | State::Done => {}
-            }
-            if ended {
+            if ended? {
                 meter.record.outcome = Outcome::Answered;
                 self.read_end(answer).await;
                 return Ok(());
             }
             answer.shrink(EVENT);
+            turns.next().await;
             self.wait(answer).await?;
             out = self.call.core.buffers.take(EVENT);
         }
@@ -117,11 +124,10 @@ impl Relay<'_> {
         out: &mut Vec<u8>,
         meter: &mut Meter,
     ) -> Result<State, Error> {
-        let before = out.len();
         let step = self.reframer.push(&answer.buf, out, self.reply);
         let tap = &self.reframer.tap;
         let record = &mut meter.record;
-        record.response_bytes += (out.len() - before) as u64;
+        record.response_bytes = self.reframer.passed();
         record.usage_exact = tap.usage().is_some();
         record.usage = tap.usage().unwrap_or(record.usage);
         if !record.usage_exact {
@@ -143,10 +149,6 @@ impl Relay<'_> {
         }
         let message = "the provider's stream ended before the answer was complete";
         Err(Error::new(Kind::UpstreamClosed, message))
-    }
-
-    fn upstream_said_so(&self) -> Error {
-        Error::new(Kind::UpstreamRefused, "the provider failed in the middle of its stream")
     }
 
     /// Reads once, for as long as the upstream may be silent.

@@ -63,9 +63,8 @@ impl Reply {
         let now = core.clock.refresh();
         self.begun = true;
         meter.first_byte(now);
-        if framing == Framing::Stream && !self.chunked {
-            self.keep_alive = false;
-        }
+        let ends_it = framing == Framing::Stream && !self.chunked;
+        self.keep_alive &= !ends_it && !core.draining.get();
         status_line(out, meter.record.status);
         out.extend_from_slice(b"date: ");
         core.date.write(out, now);

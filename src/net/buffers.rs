@@ -14,7 +14,7 @@ pub const EVENT: usize = 4 * 1024;
 const LARGEST: usize = 1024 * 1024;
 
 /// Bytes that lie unused at most, over all buffers of a shard.
-const KEEP: usize = 4 * 1024 * 1024;
+const KEEP: usize = 2 * 1024 * 1024;
 
 /// Buffers by size, for one shard.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +54,15 @@ impl Buffers {
         shelf.kept.set(shelf.kept.get().saturating_sub(buf.capacity()));
         buf.reserve(room);
         buf
+    }
+
+    /// Makes sure that `buf` can take `more` bytes, by a larger buffer if it comes to that.
+    pub fn grow(&self, buf: &mut Vec<u8>, more: usize) {
+        if buf.capacity() - buf.len() < more {
+            let mut larger = self.take(buf.len() + more);
+            larger.extend_from_slice(buf);
+            self.give(std::mem::replace(buf, larger));
+        }
     }
 
     /// Takes a buffer back.

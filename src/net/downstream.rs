@@ -16,6 +16,7 @@ use crate::error::Kind;
 use crate::net::buffers::Buffers;
 use crate::net::buffers::SMALL;
 use crate::net::stream::Stream;
+use crate::runtime::Turns;
 use crate::runtime::deadline::Deadline;
 
 /// Bytes of chunk extensions, and of trailers, that a request may have.
@@ -237,13 +238,15 @@ impl Downstream {
     async fn read_length(&self, request: &mut Request, n: u64) -> Result<(), Error> {
         let start = request.head.len;
         let end = start.saturating_add(usize::try_from(n).unwrap_or(usize::MAX));
-        let mut checked = request.buf.len();
+        let (mut checked, mut turns) = (request.buf.len(), Turns::default());
         while request.buf.len() < end {
+            turns.next().await;
             let missing = (end - request.buf.len()) as u64;
             if request.buf.capacity() == request.buf.len() || missing <= TRUST {
                 // What is trusted at once, and then as much again as has come.
                 let more = missing.min(TRUST.max(request.buf.len() as u64));
-                request.buf.reserve(usize::try_from(more).unwrap_or_default());
+                let more = usize::try_from(more).unwrap_or_default();
+                self.buffers.grow(&mut request.buf, more);
             }
             self.read_body_once(request, &mut checked).await?;
         }
@@ -254,8 +257,9 @@ impl Downstream {
     async fn read_chunked(&self, request: &mut Request) -> Result<(), Error> {
         let mut decoder = ChunkDecoder::new(CHUNK_EXTRAS, CHUNK_EXTRAS);
         let (start, mut end) = (request.head.len, request.head.len);
-        let mut checked = end;
+        let (mut checked, mut turns) = (end, Turns::default());
         loop {
+            turns.next().await;
             let fresh = request.buf.get_mut(end..).unwrap_or_default();
             let decoded = decoder.decode(fresh).map_err(|error| {
                 Error::new(

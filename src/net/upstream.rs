@@ -24,7 +24,7 @@ const CHUNK_EXTRAS: usize = 8 * 1024;
 const MAX_INTERIM: usize = 8;
 
 /// Room for the next read while a body comes in pieces larger than the buffer.
-const READ: usize = 16 * 1024;
+const READ: usize = 12 * 1024;
 
 /// Room set aside at once on a declared length alone.
 const TRUST: usize = 1024 * 1024;

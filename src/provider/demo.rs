@@ -218,7 +218,7 @@ mod tests {
 
     fn folded(cap: Option<u64>) -> (String, bool, u64) {
         let script = Demo::new(0).script(&facts(cap), "id".into(), 1);
-        let (mut tap, mut text) = (stream::Tap::new(false), String::new());
+        let (mut tap, mut text) = (stream::Tap::new(false, 1), String::new());
         for at in 0..script.events() {
             let mut out = Vec::new();
             script.event(&mut out, at);
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn it_tells_facts() {
         let (text, _, _) = folded(None);
-        for fact in ["Hi \"you\"", "key `k`", "1 message in 67 bytes", "shard 1 on epoll"] {
+        for fact in ["Hi \"you\"", "key `k`", "1 message in 68 bytes", "shard 1 on epoll"] {
             assert!(text.contains(fact), "{fact}: {text}");
         }
     }

@@ -28,6 +28,9 @@ pub const TICK: Duration = Duration::from_millis(4);
 /// How often they are swept while every connection is idle.
 const IDLE_TICK: Duration = Duration::from_millis(100);
 
+/// How long a wait may be that begins after [`Deadlines::kill`].
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// The deadline passed before the future was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;
@@ -125,10 +128,13 @@ impl Deadlines {
         self.sweep(self.shared.clock.refresh());
     }
 
-    /// Ends every wait, now and from now on.
+    /// Ends every wait. Those that begin from now on are short: they are for last words.
     pub fn kill(&self) {
         self.shared.killed.set(true);
-        self.sweep(Micros::NEVER);
+        for entry in &mut self.shared.cells.borrow_mut().entries {
+            entry.at = Micros::default();
+        }
+        self.sweep(self.shared.clock.refresh());
     }
 
     /// Wakes whoever is late at `now`.
@@ -172,6 +178,8 @@ impl Deadline {
 
     /// Sets the deadline to `at`.
     pub fn arm_at(&self, at: Micros) {
+        let last = self.shared.clock.now().after(LAST_WORDS);
+        let at = if self.is_killed() { at.min(last) } else { at };
         if let Some(entry) = self.shared.cells.borrow_mut().entries.get_mut(self.slot) {
             entry.at = at;
         }
@@ -218,7 +226,7 @@ impl Deadline {
         let Some(entry) = cells.entries.get_mut(self.slot) else {
             return Poll::Pending;
         };
-        if entry.at <= self.shared.clock.now() || self.shared.killed.get() {
+        if entry.at <= self.shared.clock.now() {
             entry.waker = None;
             return Poll::Ready(Err(Elapsed));
         }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | a panic in a task unwinds through the loop and ends the thread | [`spawn`] catches it |
 //! | a task that wakes itself starves I/O and timers | [`fair_yield`] goes to the queue's end |
-//! | epoll never makes a busy connection wait | callers yield every so many requests |
+//! | epoll never makes a busy connection wait | [`Turns`] pauses every so many steps |
 //! | a dropped read loses what had arrived | [`tcp::Tcp::readable`] waits without a buffer |
 //! | a timer costs a microsecond | [`deadline::Deadlines`], one cell a connection |
 //! | the completion queue overflows | [`driver`] asks for a large one |
@@ -40,6 +40,26 @@ pub fn spawn<F: Future<Output = ()> + 'static>(task: F) {
 /// waits for a new task instead: that one is queued at the end.
 pub async fn fair_yield() {
     monoio::spawn(async {}).await;
+}
+
+/// Turns of a loop that may always find its next step ready: without a pause now and then it would
+/// keep every other task from running, as epoll never makes it wait.
+#[derive(Debug, Default)]
+pub struct Turns {
+    taken: u32,
+}
+
+impl Turns {
+    /// Turns between two pauses.
+    const FAIR: u32 = 16;
+
+    /// Takes a turn, after a pause where one is due.
+    pub async fn next(&mut self) {
+        self.taken = self.taken.wrapping_add(1);
+        if self.taken.is_multiple_of(Self::FAIR) {
+            fair_yield().await;
+        }
+    }
 }
 
 /// Waits for `duration`, up to 2 ms longer. Costs about a microsecond: for rare waits; a

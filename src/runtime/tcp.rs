@@ -1,8 +1,8 @@
+//! One TCP connection: read, written and watched at the same time, by one task.
 #![expect(
     unsafe_code,
     reason = "monoio's streams ask for `&mut` where a connection is read and written at once"
 )]
-//! One TCP connection: read, written and watched at the same time, by one task.
 
 use std::cell::UnsafeCell;
 use std::io;

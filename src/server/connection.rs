@@ -14,12 +14,9 @@ use crate::net::downstream::NoRequest;
 use crate::net::downstream::Request;
 use crate::net::stream::Stream;
 use crate::protocol::openai::Endpoint;
-use crate::runtime;
+use crate::runtime::Turns;
 use crate::runtime::deadline::Deadline;
 use crate::server::models;
-
-/// A connection that always has another request ready gives way to the others after so many.
-const FAIR: u32 = 16;
 
 const CLOSE: &[u8] = b"connection: close\r\n";
 
@@ -74,7 +71,7 @@ pub async fn run(core: &Rc<Core>, stream: Stream, deadline: Deadline) {
     let limits = Rc::new(core.snapshot.client);
     let draining = Rc::clone(&core.draining);
     let mut client = Downstream::new(stream, core.buffers.clone(), limits, deadline, draining);
-    let mut served = 0_u32;
+    let mut turns = Turns::default();
     loop {
         let mut request = match client.read_head().await {
             Ok(request) => request,
@@ -85,10 +82,7 @@ pub async fn run(core: &Rc<Core>, stream: Stream, deadline: Deadline) {
         if !client.recycle(request) || next == Next::Close {
             return client.linger().await;
         }
-        served = served.wrapping_add(1);
-        if served.is_multiple_of(FAIR) {
-            runtime::fair_yield().await;
-        }
+        turns.next().await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use monoio::net::TcpStream;
 use rustls::ServerConfig;
 use socket2::Domain;
 use socket2::Protocol;
+use socket2::SockRef;
 use socket2::Socket;
 use socket2::Type;
 
@@ -20,6 +22,7 @@ use crate::exchange::core::Core;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::runtime;
+use crate::runtime::Turns;
 use crate::runtime::driver::Driver;
 use crate::runtime::select::Either;
 use crate::runtime::select::first;
@@ -37,9 +40,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a client is told that comes when there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 127\r\n\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 124\r\n\r\n\
     {\"error\":{\"message\":\"too many connections (limits.max_connections)\",\"type\":\
-    \"server_error\",\"param\":null,\"code\":\"overloaded\"}}     ";
+    \"server_error\",\"param\":null,\"code\":\"overloaded\"}}";
 
 /// What the control plane says to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +95,11 @@ pub async fn serve(core: Rc<Core>, door: Door) -> io::Result<()> {
     // epoll asks for sockets that do not block; io_uring answers EAGAIN on those.
     door.socket.set_nonblocking(core.driver == Driver::Epoll)?;
     let listener = TcpListener::from_std(door.socket.try_clone()?)?;
-    drop(door.socket);
     let open = Rc::new(Cell::new(0));
     let said = accept(&core, &listener, &door.tls, (&open, door.max_connections), &door.stop).await;
-    drop(listener);
+    // Closing alone is not enough: an accept in flight keeps the socket listening.
+    let _unlistened = SockRef::from(&door.socket).shutdown(Shutdown::Both);
+    drop((listener, door.socket));
     core.draining.set(true);
     core.deadlines.expire_idle();
     core.pool.clear();
@@ -129,12 +133,13 @@ async fn accept(
     stop: &flume::Receiver<Stop>,
 ) -> Stop {
     let mut stopped = pin!(stop.recv_async());
-    let mut back_off = BACK_OFF.0;
+    let (mut back_off, mut turns) = (BACK_OFF.0, Turns::default());
     loop {
+        turns.next().await;
         // The accept that is pending at the end is dropped with its listener.
-        let accepted = match first(pin!(listener.accept()), stopped.as_mut()).await {
-            Either::Left(accepted) => accepted,
-            Either::Right(said) => return said.unwrap_or(Stop::Kill),
+        let accepted = match first(stopped.as_mut(), pin!(listener.accept())).await {
+            Either::Left(said) => return said.unwrap_or(Stop::Kill),
+            Either::Right(accepted) => accepted,
         };
         match accepted {
             Ok((stream, _peer)) if open.get() < max => {

@@ -41,16 +41,14 @@ models = ["m"]"#,
     (
         r#"[providers.o]
 kind = "openai""#,
-        r#"1: providers.o: has no `models`; name them, or write models = ["*"] for any
-1: providers.o: api.openai.com needs an `api_key`, such as "${OPENAI_API_KEY}""#,
+        r#"1: providers.o: api.openai.com needs an `api_key`, such as "${OPENAI_API_KEY}""#,
     ),
     (
         r#"[providers.o]
 kind = "openai"
 api_key = ""
 models = []"#,
-        r#"1: providers.o: api.openai.com needs an `api_key`, such as "${OPENAI_API_KEY}"
-4: providers.o.models: is empty; name models, or "*" for any"#,
+        r#"1: providers.o: api.openai.com needs an `api_key`, such as "${OPENAI_API_KEY}""#,
     ),
     (
         r#"[providers.o]
@@ -136,7 +134,6 @@ headers = { "a b" = "x", Host = "h", x-a = "1", X-A = "2", x-b = "a\r\nb", te = 
         r#"[providers.a.b]
 kind = "demo""#,
         r#"1: providers.a.kind: is missing; write kind = "openai" or another kind
-1: providers.a: has no `models`; name them, or write models = ["*"] for any
 1: providers.a.b: unknown key; quote a name that holds a dot"#,
     ),
     (

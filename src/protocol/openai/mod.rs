@@ -6,6 +6,7 @@ pub mod models;
 pub mod request;
 pub mod response;
 pub mod stream;
+mod template;
 
 use crate::chat::Usage;
 use crate::codec::json::Value;
@@ -42,13 +43,28 @@ impl Endpoint {
 /// Reads a `usage` object. What is missing is zero; what is no number is not counted.
 #[must_use]
 pub fn usage(object: Value<'_>) -> Usage {
-    let count = |of: Value<'_>, key| of.get(key).and_then(Value::as_u64).unwrap_or(0);
-    let detail = |group, key| object.get(group).map_or(0, |details| count(details, key));
-    Usage {
-        prompt: count(object, "prompt_tokens"),
-        completion: count(object, "completion_tokens"),
-        cached: detail("prompt_tokens_details", "cached_tokens"),
-        cache_write: detail("prompt_tokens_details", "cache_write_tokens"),
-        reasoning: detail("completion_tokens_details", "reasoning_tokens"),
+    let mut usage = Usage::default();
+    for member in object.members() {
+        let count = || member.value.as_u64().unwrap_or(0);
+        match member.key.raw() {
+            b"prompt_tokens" => usage.prompt = count(),
+            b"completion_tokens" => usage.completion = count(),
+            b"prompt_tokens_details" => {
+                for detail in member.value.members() {
+                    let count = || detail.value.as_u64().unwrap_or(0);
+                    match detail.key.raw() {
+                        b"cached_tokens" => usage.cached = count(),
+                        b"cache_write_tokens" => usage.cache_write = count(),
+                        _ => {}
+                    }
+                }
+            }
+            b"completion_tokens_details" => {
+                let reasoning = member.value.get("reasoning_tokens");
+                usage.reasoning = reasoning.and_then(Value::as_u64).unwrap_or(0);
+            }
+            _ => {}
+        }
     }
+    usage
 }

@@ -28,6 +28,8 @@ pub struct Ask<'a> {
     pub stream: bool,
     /// Tokens the answer may have at most, where the client says.
     pub token_cap: Option<u64>,
+    /// How many answers.
+    pub choices: u32,
     model_at: Range<usize>,
     usage: UsageEdit,
 }
@@ -56,35 +58,28 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn visit(&mut self, endpoint: Endpoint, member: Member<'a>, at: usize) {
-        let content = match endpoint {
-            Endpoint::Chat => "messages",
-            Endpoint::Embeddings => "input",
-        };
-        let (key, value) = (member.key, member.value);
-        let name;
-        let was = if key.is("model") {
-            name = "model";
-            self.model.replace((value, at)).is_some()
-        } else if key.is(content) {
-            name = content;
-            self.content.replace(value).is_some()
-        } else if key.is("stream") {
-            name = "stream";
-            self.stream.replace(value).is_some()
-        } else if key.is("stream_options") {
-            name = "stream_options";
-            self.stream_options.replace((value, at)).is_some()
-        } else if key.is("max_tokens") {
-            name = "max_tokens";
-            self.max_tokens.replace(value).is_some()
-        } else if key.is("max_completion_tokens") {
-            name = "max_completion_tokens";
-            self.max_completion_tokens.replace(value).is_some()
-        } else if key.is("n") {
-            name = "n";
-            self.n.replace(value).is_some()
-        } else {
-            return;
+        // A key may be written with escapes, and is then the same key to the upstream.
+        let decoded;
+        let mut key = member.key.raw();
+        if key.contains(&b'\\') {
+            decoded = member.key.decode();
+            key = decoded.as_bytes();
+        }
+        let value = member.value;
+        let (name, was) = match (key, endpoint) {
+            (b"model", _) => ("model", self.model.replace((value, at)).is_some()),
+            (b"messages", Endpoint::Chat) => ("messages", self.content.replace(value).is_some()),
+            (b"input", Endpoint::Embeddings) => ("input", self.content.replace(value).is_some()),
+            (b"stream", _) => ("stream", self.stream.replace(value).is_some()),
+            (b"stream_options", _) => {
+                ("stream_options", self.stream_options.replace((value, at)).is_some())
+            }
+            (b"max_tokens", _) => ("max_tokens", self.max_tokens.replace(value).is_some()),
+            (b"max_completion_tokens", _) => {
+                ("max_completion_tokens", self.max_completion_tokens.replace(value).is_some())
+            }
+            (b"n", _) => ("n", self.n.replace(value).is_some()),
+            _ => return,
         };
         if was {
             self.twice.get_or_insert(name);
@@ -117,11 +112,11 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Ask<'_>, Error> {
     if stream && endpoint == Endpoint::Embeddings {
         return Err(Error::field("stream", "embeddings cannot be streamed"));
     }
-    check_count("n", fields.n)?;
+    let choices = check_count("n", fields.n)?.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
     let visible = check_count("max_tokens", fields.max_tokens)?;
     let token_cap = check_count("max_completion_tokens", fields.max_completion_tokens)?.or(visible);
     let usage = usage_edit(body, stream, fields.stream_options)?;
-    Ok(Ask { model, stream, token_cap, model_at, usage })
+    Ok(Ask { model, stream, token_cap, choices, model_at, usage })
 }
 
 fn model_name(value: Value<'_>) -> Result<Cow<'_, str>, Error> {

@@ -11,7 +11,7 @@ use crate::codec::json::Error;
 pub fn read(body: &[u8]) -> Result<Option<Usage>, Error> {
     let mut usage = None;
     json::object(body, |member, _| {
-        if member.key.is("usage") && !member.value.is_null() {
+        if member.key.raw() == b"usage" && !member.value.is_null() {
             usage = Some(super::usage(member.value));
         }
     })?;

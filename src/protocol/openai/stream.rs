@@ -3,10 +3,13 @@
 //! [`Tap`] looks at each event and says what to do with it. It knows when a stream is complete, so
 //! that one that breaks off is never taken for an answer.
 
+use memchr::memmem::Finder;
+
 use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Error;
 use crate::codec::json::Value;
+use crate::protocol::openai::template::Template;
 
 /// What follows from an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,23 +24,39 @@ pub enum Verdict {
     Failure,
 }
 
+/// What stands in an event that finishes no choice, as every provider known writes it. One that
+/// writes it otherwise costs a closer look at each event and nothing else.
+const UNFINISHED: &[u8] = br#""finish_reason":null"#;
+
 /// What is known of a stream so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tap {
     hide_usage: bool,
+    choices: u32,
     usage: Option<Usage>,
     /// Bit `i` stands for choice `i`; those above 63 share the last bit.
-    begun: u64,
     finished: u64,
     content_events: u64,
+    unfinished: Finder<'static>,
+    /// An event that was forwarded, had content and finished nothing.
+    common: Template,
 }
 
 impl Tap {
-    /// A stream of which nothing is known. `hide_usage`: an event that holds nothing but the
-    /// usage is not for the client.
+    /// A stream of so many choices of which nothing is known. `hide_usage`: an event that holds
+    /// nothing but the usage is not for the client.
     #[must_use]
-    pub fn new(hide_usage: bool) -> Self {
-        Self { hide_usage, ..Self::default() }
+    pub fn new(hide_usage: bool, choices: u32) -> Self {
+        let unfinished = Finder::new(UNFINISHED);
+        Self {
+            hide_usage,
+            choices,
+            usage: None,
+            finished: 0,
+            content_events: 0,
+            unfinished,
+            common: Template::default(),
+        }
     }
 
     /// Looks at the data of one event.
@@ -45,18 +64,24 @@ impl Tap {
     /// # Errors
     /// Where the data is neither `[DONE]` nor a JSON object.
     pub fn event(&mut self, data: &[u8]) -> Result<Verdict, Error> {
+        if self.common.matches(data) {
+            self.content_events += 1;
+            return Ok(Verdict::Forward);
+        }
         if data.starts_with(b"[DONE]") {
             return Ok(Verdict::Done);
         }
-        let (mut choices, mut usage, mut failed) = (None, None, false);
-        json::object(data, |member, _| {
-            if member.key.is("choices") {
-                choices = Some(member.value);
-            } else if member.key.is("usage") {
-                usage = Some(member.value).filter(|value| !value.is_null());
-            } else if member.key.is("error") {
-                failed = !member.value.is_null();
-            }
+        self.read(data)
+    }
+
+    fn read(&mut self, data: &[u8]) -> Result<Verdict, Error> {
+        let (mut choices, mut usage, mut failed, mut padding) = (None, None, false, None);
+        json::object(data, |member, _| match member.key.raw() {
+            b"choices" => choices = Some(member.value),
+            b"usage" => usage = Some(member.value).filter(|value| !value.is_null()),
+            b"error" => failed = !member.value.is_null(),
+            b"obfuscation" => padding = Some(member.value),
+            _ => {}
         })?;
         if let Some(usage) = usage {
             self.usage = Some(super::usage(usage));
@@ -67,8 +92,11 @@ impl Tap {
         let empty = choices.is_none_or(Value::is_empty_array);
         if let Some(choices) = choices.filter(|_| !empty) {
             self.content_events += 1;
-            for choice in choices.elements() {
-                self.choice(choice);
+            let mut each = choices.elements();
+            if self.unfinished.find(choices.raw()).is_none() {
+                each.for_each(|choice| self.choice(choice));
+            } else if let (Some(only), None, None) = (each.next(), each.next(), usage) {
+                self.common.learn(data, only, padding);
             }
         }
         let only_usage = empty && usage.is_some();
@@ -78,23 +106,21 @@ impl Tap {
     fn choice(&mut self, choice: Value<'_>) {
         let (mut index, mut finished) = (0, false);
         for member in choice.members() {
-            if member.key.is("index") {
-                index = member.value.as_u64().unwrap_or(0);
-            } else if member.key.is("finish_reason") {
-                finished = !member.value.is_null();
+            match member.key.raw() {
+                b"index" => index = member.value.as_u64().unwrap_or(0),
+                b"finish_reason" => finished = !member.value.is_null(),
+                _ => {}
             }
         }
-        let bit = 1 << index.min(63);
-        self.begun |= bit;
         if finished {
-            self.finished |= bit;
+            self.finished |= 1 << index.min(63);
         }
     }
 
-    /// Whether every choice that began has its `finish_reason`.
+    /// Whether every choice has its `finish_reason`.
     #[must_use]
-    pub const fn is_finished(&self) -> bool {
-        self.begun != 0 && self.begun == self.finished
+    pub fn is_finished(&self) -> bool {
+        self.finished.count_ones() >= self.choices.min(64)
     }
 
     /// The usage, if the stream told it.
@@ -121,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_followed_to_its_end() {
-        let mut tap = Tap::new(true);
+        let mut tap = Tap::new(true, 1);
         assert_eq!(tap.event(CONTENT), Ok(Verdict::Forward));
         assert!(!tap.is_finished());
         assert_eq!(tap.event(FINISH), Ok(Verdict::Forward));
@@ -134,12 +160,12 @@ mod tests {
 
     #[test]
     fn usage_is_shown_to_who_asked() {
-        assert_eq!(Tap::new(false).event(USAGE), Ok(Verdict::Forward));
+        assert_eq!(Tap::new(false, 1).event(USAGE), Ok(Verdict::Forward));
     }
 
     #[test]
     fn usage_beside_a_choice_is_counted_and_shown() {
-        let mut tap = Tap::new(true);
+        let mut tap = Tap::new(true, 1);
         let both =
             br#"{"choices":[{"index":0,"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
         assert_eq!(tap.event(both), Ok(Verdict::Forward));
@@ -148,18 +174,23 @@ mod tests {
 
     #[test]
     fn every_choice_must_finish() {
-        let mut tap = Tap::new(false);
+        let mut tap = Tap::new(false, 2);
         tap.event(br#"{"choices":[{"index":1,"delta":{},"finish_reason":null}]}"#).unwrap();
         tap.event(FINISH).unwrap();
         assert!(!tap.is_finished());
         tap.event(br#"{"choices":[{"index":1,"delta":{},"finish_reason":"length"}]}"#).unwrap();
         assert!(tap.is_finished());
-        assert!(!Tap::new(false).is_finished(), "nothing began");
+        assert!(!Tap::new(false, 1).is_finished(), "nothing began");
+        let mut spaced = Tap::new(false, 1);
+        spaced.event(br#"{"choices": [ {"index": 0, "finish_reason": null} ]}"#).unwrap();
+        assert!(!spaced.is_finished());
+        spaced.event(br#"{"choices": [ {"finish_reason": "stop", "index": 0} ]}"#).unwrap();
+        assert!(spaced.is_finished());
     }
 
     #[test]
     fn failures_and_garbage_are_told_apart() {
-        let mut tap = Tap::new(false);
+        let mut tap = Tap::new(false, 1);
         assert_eq!(tap.event(br#"{"error":{"message":"x"}}"#), Ok(Verdict::Failure));
         assert_eq!(tap.event(br#"{"error":null,"choices":[]}"#), Ok(Verdict::Forward));
         assert!(tap.event(b"{\"choices\":[").is_err());

@@ -1,0 +1,4 @@
+//! Runs `http1::fuzz::fuzz_response_head` of the tree on what the fuzzer makes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| crabllm::codec::http1::fuzz::fuzz_response_head(data));

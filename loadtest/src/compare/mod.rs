@@ -1,0 +1,89 @@
+//! Runs the same load through several proxies, side by side, and compares what they cost.
+//!
+//! The proxy has one core, the mock and the load generator have the other. In every round each
+//! scenario runs once through every candidate, in random order, each time through a proxy that
+//! was just started, so that drift of the machine hits all alike and no run inherits state.
+
+mod candidate;
+mod gateway;
+mod nginx;
+mod order;
+mod probe;
+mod process;
+mod report;
+mod runner;
+mod scenario;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::compare::candidate::Candidate;
+use crate::compare::order::Order;
+use crate::compare::report::Report;
+use crate::compare::report::Sample;
+use crate::compare::runner::Runner;
+use crate::compare::scenario::Measure;
+use crate::compare::scenario::Scenario;
+use crate::compare::site::Site;
+use crate::error::Context;
+use crate::error::Result;
+
+/// What to compare.
+#[derive(Debug)]
+pub struct Options {
+    /// The gateway's binary; left out of the comparison if there is none.
+    pub gateway: PathBuf,
+    /// How often each scenario runs through each candidate.
+    pub rounds: u32,
+    /// Names of scenarios; all if empty.
+    pub scenarios: Vec<String>,
+    /// The gateway's I/O drivers to compare.
+    pub drivers: Vec<String>,
+    /// Length of a measured window.
+    pub duration: Duration,
+    /// Time before it.
+    pub warmup: Duration,
+    /// Where the order of the candidates comes from.
+    pub seed: u64,
+    /// A file for all figures.
+    pub json: Option<PathBuf>,
+}
+
+/// Runs the comparison, with a line to `progress` for every run, and returns its tables.
+pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<String> {
+    let scenarios = scenario::select(&options.scenarios)?;
+    let candidates = candidate::available(options, &mut progress)?;
+    let site = Site::new()?;
+    let runner = Runner::start(&site, options)?;
+    let mut order = Order::new(options.seed);
+    let mut report = Report::new(&scenarios, &candidates);
+    for round in 0..options.rounds {
+        for scenario in &scenarios {
+            let mut turn = fitting(scenario, &candidates);
+            order.shuffle(&mut turn);
+            for candidate in turn {
+                site.stop.check()?;
+                let figures = runner.run(scenario, candidate)?;
+                let sample = Sample { scenario, candidate: candidate.clone(), round, figures };
+                progress(&format!("round {}: {sample}", round + 1));
+                report.add(sample);
+            }
+        }
+    }
+    report.derive_added_latency();
+    if let Some(path) = &options.json {
+        let text = report.to_json(options).to_string();
+        std::fs::write(path, text).during(&format!("writing {}", path.display()))?;
+    }
+    Ok(report.to_string())
+}
+
+/// The candidates for which a scenario measures something.
+fn fitting<'a>(scenario: &Scenario, candidates: &'a [Candidate]) -> Vec<&'a Candidate> {
+    let memory = matches!(scenario.measure, Measure::Memory { .. });
+    let fits = |candidate: &&Candidate| !(memory && **candidate == Candidate::Direct);
+    candidates.iter().filter(fits).collect()
+}
