@@ -105,7 +105,7 @@ fn line(out: &mut Vec<u8>, record: &Record) {
         "request_id": record.request_id,
         "key": record.key,
         "model": record.model,
-        "upstream_model": record.upstream_model,
+        "upstream_model": record.upstream_model.as_ref().unwrap_or(&record.model),
         "provider": record.provider,
         "path": record.path,
         "stream": record.stream,

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange::Exchange;
 use crate::exchange::Route;
+use crate::exchange::reply::ContentType;
 use crate::exchange::reply::Framing;
 use crate::exchange::reply::Passed;
 use crate::net::buffers::EVENT;
@@ -78,7 +79,7 @@ pub async fn run(
     show.script.whole(&mut body);
     settle(&mut show, meter, None);
     let mut out = core.buffers.take(SMALL);
-    x.reply.head(&mut out, core, meter, Framing::Length(body.len()), &Passed::json());
+    x.reply.head(&mut out, core, meter, Framing::Length(body.len()), &Passed::default());
     out.extend_from_slice(&body);
     meter.record.response_bytes = body.len() as u64;
     x.client.send(out).await?;
@@ -93,7 +94,7 @@ async fn stream(
 ) -> Result<(), Error> {
     let core = x.core;
     let mut out = core.buffers.take(EVENT);
-    let passed = Passed { content_type: b"text/event-stream".to_vec(), lines: Vec::new() };
+    let passed = Passed { content_type: ContentType::of(b"text/event-stream"), lines: Vec::new() };
     x.reply.head(&mut out, core, meter, Framing::Stream, &passed);
     let deadline = core.deadlines.register();
     deadline.set_busy(true);

@@ -13,6 +13,7 @@ use crate::exchange::Route;
 use crate::exchange::core::Core;
 use crate::exchange::failpoint;
 use crate::exchange::relay;
+use crate::exchange::reply::ContentType;
 use crate::exchange::reply::Framing;
 use crate::exchange::reply::Passed;
 use crate::limit::Permit;
@@ -90,8 +91,6 @@ impl Prepared<'_> {
 pub struct Head {
     /// 200 and above.
     pub status: u16,
-    /// The body is `text/event-stream`.
-    pub is_stream: bool,
     /// What goes through to the client.
     pub passed: Passed,
     coding: Option<String>,
@@ -117,7 +116,8 @@ pub fn prepare<'c>(
     meter: &Meter,
 ) -> Prepared<'c> {
     let body = request.body();
-    let patch = route.ask.patch(&meter.record.upstream_model);
+    let record = &meter.record;
+    let patch = route.ask.patch(record.upstream_model.as_ref().unwrap_or(&record.model));
     let tail = if body.len() <= COPY { body.len() } else { patch.end() };
     let mut out = x.core.buffers.take(SMALL.max(tail + SMALL / 2));
     if let Upstream::Openai { dialect, .. } = &route.provider.upstream {
@@ -158,7 +158,7 @@ pub async fn run(
     let ends = meter.started().after(timeouts.total);
     let call = Call { core, deadline, timeouts, ends };
     meter.record.attempts = 1;
-    let began = core.clock.refresh();
+    let began = core.clock.now();
     failpoint::hit(request, "send");
     let answered = {
         let making = pin!(call.make(&mut prepared, request));
@@ -170,7 +170,8 @@ pub async fn run(
     failpoint::hit(request, "read");
     check(&head)?;
     meter.record.status = head.status;
-    if prepared.stream && head.is_stream && head.status < 300 {
+    let is_stream = matches!(head.passed.content_type, ContentType::EventStream(_));
+    if prepared.stream && is_stream && head.status < 300 {
         return relay::run(x, &call, prepared, (head, answer), request, meter).await;
     }
     whole(x, &call, prepared, head, answer, meter).await
@@ -203,12 +204,12 @@ async fn whole(
     meter: &mut Meter,
 ) -> Result<(), Error> {
     let core = x.core;
-    let began = core.clock.now();
     if !answer.is_complete() {
+        let began = core.clock.now();
         let reading = pin!(call.read_all(&mut answer));
         x.while_client_stays(reading).await??;
+        x.reply.upstream_us += core.clock.refresh().since(began);
     }
-    x.reply.upstream_us += core.clock.refresh().since(began);
     let mut body = std::mem::take(&mut answer.buf);
     if let Some(stream) = answer.into_reusable() {
         core.pool.give(prepared.provider_at, stream, core.clock.now());
@@ -219,7 +220,7 @@ async fn whole(
             let mut wrapped = core.buffers.take(SMALL);
             openai::error::wrap(&mut wrapped, head.status, &body);
             core.buffers.give(std::mem::replace(&mut body, wrapped));
-            passed.content_type = b"application/json".to_vec();
+            passed.content_type = ContentType::Json;
         }
         meter.record.outcome = crate::observe::Outcome::UpstreamFailed;
         let message = format!("the provider answered with status {}", head.status);
@@ -373,14 +374,10 @@ pub fn broken(error: &AnswerError) -> Error {
 }
 
 fn inspect(head: &ResponseHead, buf: &[u8]) -> Head {
-    let mut out =
-        Head { status: head.status, is_stream: false, passed: Passed::default(), coding: None };
+    let mut out = Head { status: head.status, passed: Passed::default(), coding: None };
     for (name, value) in head.headers(buf) {
         if name.eq_ignore_ascii_case(b"content-type") {
-            out.is_stream = value
-                .get(..17)
-                .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"));
-            out.passed.content_type = value.to_vec();
+            out.passed.content_type = ContentType::of(value);
         } else if name.eq_ignore_ascii_case(b"content-encoding") {
             if !value.eq_ignore_ascii_case(b"identity") {
                 out.coding = Some(String::from_utf8_lossy(value).into_owned());
@@ -391,9 +388,6 @@ fn inspect(head: &ResponseHead, buf: &[u8]) -> Head {
             out.passed.lines.extend_from_slice(value);
             out.passed.lines.extend_from_slice(b"\r\n");
         }
-    }
-    if out.passed.content_type.is_empty() {
-        out.passed.content_type = b"application/json".to_vec();
     }
     out
 }

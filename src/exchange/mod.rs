@@ -163,7 +163,7 @@ fn decide<'c, 'r>(
     let provider = provider.ok_or_else(|| no_deployment(&ask.model))?;
     record.model = plan.model.into();
     record.provider = provider.name.clone();
-    record.upstream_model = plan.upstream_model(deployment).into();
+    record.upstream_model = deployment.upstream.clone();
     let provider_at = deployment.provider;
     Ok(Route { ask, permit, provider, provider_at })
 }

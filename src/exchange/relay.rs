@@ -110,7 +110,6 @@ impl Relay<'_> {
                 self.read_end(answer).await;
                 return Ok(());
             }
-            answer.shrink(EVENT);
             turns.next().await;
             self.wait(answer).await?;
             out = self.call.core.buffers.take(EVENT);
@@ -156,7 +155,10 @@ impl Relay<'_> {
         let (call, core) = (self.call, self.call.core);
         self.heard = core.clock.now();
         let silent_until = self.heard.after(call.timeouts.idle);
-        let mut read = pin!(answer.read_more());
+        let mut read = pin!(async {
+            answer.readable().await?;
+            answer.read_more().await
+        });
         let mut comment_at = self.heard.after(KEEP_ALIVE);
         loop {
             call.deadline.arm_at(silent_until.min(call.ends).min(comment_at));

@@ -60,7 +60,7 @@ impl Reply {
         framing: Framing,
         passed: &Passed,
     ) {
-        let now = core.clock.refresh();
+        let now = core.clock.now();
         self.begun = true;
         meter.first_byte(now);
         let ends_it = framing == Framing::Stream && !self.chunked;
@@ -69,7 +69,7 @@ impl Reply {
         out.extend_from_slice(b"date: ");
         core.date.write(out, now);
         out.extend_from_slice(b"\r\ncontent-type: ");
-        out.extend_from_slice(&passed.content_type);
+        out.extend_from_slice(passed.content_type.as_bytes());
         match framing {
             Framing::Length(n) => {
                 out.extend_from_slice(b"\r\ncontent-length: ");
@@ -108,7 +108,7 @@ impl Reply {
     pub fn error(&mut self, core: &Core, error: &Error, meter: &mut Meter) -> Vec<u8> {
         let mut body = core.buffers.take(EVENT);
         openai::error::write(&mut body, error);
-        let mut passed = Passed::json();
+        let mut passed = Passed::default();
         passed.lines.extend_from_slice(extra(error.kind));
         let mut out = core.buffers.take(SMALL);
         self.head(&mut out, core, meter, Framing::Length(body.len()), &passed);
@@ -150,21 +150,48 @@ impl Reply {
     }
 }
 
+/// The value of `content-type`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ContentType {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `text/event-stream`, perhaps with parameters.
+    EventStream(Box<[u8]>),
+    /// Any other.
+    Other(Box<[u8]>),
+}
+
+impl ContentType {
+    /// Reads a header's value.
+    #[must_use]
+    pub fn of(value: &[u8]) -> Self {
+        const STREAM: &[u8] = b"text/event-stream";
+        let is_stream = |start: &[u8]| start.eq_ignore_ascii_case(STREAM);
+        if value == b"application/json" {
+            Self::Json
+        } else if value.get(..STREAM.len()).is_some_and(is_stream) {
+            Self::EventStream(value.into())
+        } else {
+            Self::Other(value.into())
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Json => b"application/json",
+            Self::EventStream(value) | Self::Other(value) => value,
+        }
+    }
+}
+
 /// What goes through from an upstream's head.
 #[derive(Clone, Debug, Default)]
 pub struct Passed {
     /// The value of `content-type`.
-    pub content_type: Vec<u8>,
+    pub content_type: ContentType,
     /// Whole header lines, each with its end.
     pub lines: Vec<u8>,
-}
-
-impl Passed {
-    /// Of an answer that is ours.
-    #[must_use]
-    pub fn json() -> Self {
-        Self { content_type: b"application/json".to_vec(), lines: Vec::new() }
-    }
 }
 
 /// What the SDKs want to know beside the status of a failure of ours.

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::codec::http1::ResponseHead;
+
 /// Room of a common buffer: a request's head with a small body, or an answer's, in one read.
 pub const SMALL: usize = 8 * 1024;
 
@@ -22,12 +24,19 @@ pub struct Buffers {
     shared: Rc<Shelf>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shelf {
     events: RefCell<Vec<Vec<u8>>>,
     small: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
     kept: Cell<usize>,
+    head: Cell<Option<ResponseHead>>,
+}
+
+impl std::fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shelf").field("kept", &self.kept.get()).finish_non_exhaustive()
+    }
 }
 
 impl Shelf {
@@ -63,6 +72,17 @@ impl Buffers {
             larger.extend_from_slice(buf);
             self.give(std::mem::replace(buf, larger));
         }
+    }
+
+    /// A response head whose table of fields has its room already.
+    #[must_use]
+    pub fn take_head(&self) -> ResponseHead {
+        self.shared.head.take().unwrap_or_default()
+    }
+
+    /// Takes a response head back.
+    pub fn give_head(&self, head: ResponseHead) {
+        self.shared.head.set(Some(head));
     }
 
     /// Takes a buffer back.

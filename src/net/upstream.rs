@@ -11,6 +11,7 @@ use crate::codec::http1::ResponseError;
 use crate::codec::http1::ResponseHead;
 use crate::codec::http1::ResponseParser;
 use crate::net::buffers::Buffers;
+use crate::net::buffers::EVENT;
 use crate::net::buffers::SMALL;
 use crate::net::stream::Stream;
 
@@ -101,7 +102,7 @@ pub async fn read_head<T>(
     buffers: &Buffers,
     inspect: impl FnOnce(&ResponseHead, &[u8]) -> T,
 ) -> Result<(T, Answer), AnswerError> {
-    let (mut parser, mut head) = (ResponseParser::new(), ResponseHead::default());
+    let (mut parser, mut head) = (ResponseParser::new(), buffers.take_head());
     let mut buf = buffers.take(SMALL);
     let mut silent = true;
     let mut interim = 0;
@@ -145,6 +146,7 @@ pub async fn read_head<T>(
         framing,
         reusable: head.keep_alive,
     };
+    buffers.give_head(head);
     answer.decode(0).map_err(AnswerError::Chunk)?;
     Ok((inspected, answer))
 }
@@ -179,7 +181,9 @@ impl Answer {
     pub async fn read_more(&mut self) -> Result<(), AnswerError> {
         let mut buf = std::mem::take(&mut self.buf);
         let before = buf.len();
-        if buf.len() == buf.capacity() {
+        if buf.capacity() == 0 {
+            buf = self.buffers.take(EVENT);
+        } else if buf.len() == buf.capacity() {
             // As much as is announced, within reason, or else as much again as there is.
             let left = self.remaining().map_or(0, |left| usize::try_from(left).unwrap_or(TRUST));
             buf.reserve(READ.max(left.min(TRUST)).max(buf.len()));
@@ -195,6 +199,19 @@ impl Answer {
             Ok(_) => self.decode(before).map_err(AnswerError::Chunk),
             Err(error) => Err(AnswerError::Closed { silent: false, error: Some(error) }),
         }
+    }
+
+    /// Waits until there is more to read, without a buffer where none is in use: streams are many
+    /// and wait long. May be dropped and asked again.
+    ///
+    /// # Errors
+    /// As the system tells them.
+    pub async fn readable(&mut self) -> Result<(), AnswerError> {
+        if self.buf.is_empty() && self.buf.capacity() > 0 {
+            self.buffers.give(std::mem::take(&mut self.buf));
+        }
+        let ready = self.stream.readable().await;
+        ready.map_err(|error| AnswerError::Closed { silent: false, error: Some(error) })
     }
 
     /// Takes the framing out of what was read from `start` on.
@@ -225,15 +242,6 @@ impl Answer {
     /// Gives the connection up after this answer, whatever its head says.
     pub fn never_reuse(&mut self) {
         self.reusable = false;
-    }
-
-    /// Swaps the buffer for a smaller one if it holds little: streams are many, and wait long.
-    pub fn shrink(&mut self, room: usize) {
-        if self.buf.len() < room / 2 && self.buf.capacity() > room {
-            let mut small = self.buffers.take(room);
-            small.extend_from_slice(&self.buf);
-            self.buffers.give(std::mem::replace(&mut self.buf, small));
-        }
     }
 
     /// Gives the connection back if it may carry another request.

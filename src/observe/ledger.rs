@@ -16,7 +16,6 @@ use crate::observe::record::Outcome;
 use crate::observe::record::Record;
 use crate::runtime::clock::Clock;
 use crate::runtime::clock::Micros;
-use crate::runtime::clock::unix_time;
 
 /// Records under way at most; the control plane takes them out every few milliseconds.
 const QUEUE: usize = 4096;
@@ -143,7 +142,7 @@ impl Drop for Meter {
         }
         let now = self.ledger.clock.refresh();
         self.record.duration_us = now.since(self.started);
-        self.record.unix_ms = u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX);
+        self.record.unix_ms = self.ledger.clock.unix_ms(now);
         let empty = Record::new(Box::default(), self.record.path);
         self.ledger.push(std::mem::replace(&mut self.record, empty));
     }

@@ -44,8 +44,8 @@ pub struct Record {
     pub key: Box<str>,
     /// The model's name without alias and provider; what was asked for where it is none.
     pub model: Box<str>,
-    /// What the provider calls it.
-    pub upstream_model: Box<str>,
+    /// What the provider calls it, where that is another name.
+    pub upstream_model: Option<Box<str>>,
     /// Name of the provider; empty where none was chosen.
     pub provider: Box<str>,
     /// Path of the endpoint.
@@ -85,7 +85,7 @@ impl Record {
             request_id,
             key: Box::default(),
             model: Box::default(),
-            upstream_model: Box::default(),
+            upstream_model: None,
             provider: Box::default(),
             path,
             stream: false,

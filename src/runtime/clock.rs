@@ -33,6 +33,7 @@ impl Micros {
 #[derive(Clone, Copy, Debug)]
 pub struct Epoch {
     instant: Instant,
+    unix: Duration,
 }
 
 impl Epoch {
@@ -40,7 +41,7 @@ impl Epoch {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this module is where the clock is read")]
     pub fn start() -> Self {
-        Self { instant: Instant::now() }
+        Self { instant: Instant::now(), unix: unix_time() }
     }
 
     /// The time now, read from the system.
@@ -68,6 +69,14 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Micros {
         self.last.get()
+    }
+
+    /// Milliseconds from 1970 (UTC) to `at`, by the system's clock as it stood at the start: a step
+    /// of that clock since then does not show.
+    #[must_use]
+    pub fn unix_ms(&self, at: Micros) -> u64 {
+        let since = self.epoch.unix + Duration::from_micros(at.0);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Reads the system's clock.
