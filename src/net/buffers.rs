@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::codec::http1::RequestHead;
 use crate::codec::http1::ResponseHead;
 
 /// Room of a common buffer: a request's head with a small body, or an answer's, in one read.
@@ -18,6 +19,9 @@ const LARGEST: usize = 1024 * 1024;
 /// Bytes that lie unused at most, over all buffers of a shard.
 const KEEP: usize = 2 * 1024 * 1024;
 
+/// Request heads that lie unused at most.
+const HEADS: usize = 256;
+
 /// Buffers by size, for one shard.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers {
@@ -31,6 +35,8 @@ struct Shelf {
     large: RefCell<Vec<Vec<u8>>>,
     kept: Cell<usize>,
     head: Cell<Option<ResponseHead>>,
+    #[expect(clippy::vec_box, reason = "a request holds the box, and gives it back as it is")]
+    request_heads: RefCell<Vec<Box<RequestHead>>>,
 }
 
 impl std::fmt::Debug for Shelf {
@@ -83,6 +89,20 @@ impl Buffers {
     /// Takes a response head back.
     pub fn give_head(&self, head: ResponseHead) {
         self.shared.head.set(Some(head));
+    }
+
+    /// A request head whose table of fields has its room already.
+    #[must_use]
+    pub fn take_request_head(&self) -> Box<RequestHead> {
+        self.shared.request_heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a request head back.
+    pub fn give_request_head(&self, head: Box<RequestHead>) {
+        let mut heads = self.shared.request_heads.borrow_mut();
+        if heads.len() < HEADS {
+            heads.push(head);
+        }
     }
 
     /// Takes a buffer back.

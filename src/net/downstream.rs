@@ -77,7 +77,7 @@ impl From<Gone> for Error {
 #[derive(Debug)]
 pub struct Request {
     /// The parsed head.
-    pub head: RequestHead,
+    pub head: Box<RequestHead>,
     buf: Vec<u8>,
     body: Range<usize>,
     complete: bool,
@@ -135,8 +135,6 @@ pub struct Downstream {
     buffers: Buffers,
     limits: Rc<ClientLimits>,
     deadline: Deadline,
-    parser: RequestParser,
-    head: RequestHead,
     /// The beginning of the next request, where the client did not wait for its answer.
     carry: Vec<u8>,
     draining: Rc<Cell<bool>>,
@@ -152,8 +150,7 @@ impl Downstream {
         deadline: Deadline,
         draining: Rc<Cell<bool>>,
     ) -> Self {
-        let (parser, head) = (RequestParser::new(), RequestHead::default());
-        Self { stream, buffers, limits, deadline, parser, head, carry: Vec::new(), draining }
+        Self { stream, buffers, limits, deadline, carry: Vec::new(), draining }
     }
 
     /// Waits for the next request's head. While nothing comes the connection holds no buffer.
@@ -161,7 +158,6 @@ impl Downstream {
     /// # Errors
     /// [`NoRequest`]; the connection is at its end then.
     pub async fn read_head(&mut self) -> Result<Request, NoRequest> {
-        self.parser = RequestParser::new();
         let mut buf = std::mem::take(&mut self.carry);
         if buf.is_empty() {
             self.wait_idle().await?;
@@ -170,14 +166,14 @@ impl Downstream {
         self.deadline.set_busy(true);
         self.deadline.clock().refresh();
         self.deadline.arm(self.limits.header_timeout);
+        let (mut parser, mut head) = (RequestParser::new(), self.buffers.take_request_head());
         loop {
-            match self.parser.parse(&buf, &self.limits.head, &mut self.head) {
+            match parser.parse(&buf, &self.limits.head, &mut head) {
                 Ok(true) => break,
                 Ok(false) => buf = self.read_on(buf).await?,
                 Err(error) => return Err(NoRequest::Invalid(error)),
             }
         }
-        let head = std::mem::take(&mut self.head);
         let complete = matches!(head.body, Body::None | Body::Length(0));
         let body = head.len..head.len;
         Ok(Request { head, buf, body, complete })
@@ -356,7 +352,7 @@ impl Downstream {
         } else {
             self.buffers.give(std::mem::take(&mut request.buf));
         }
-        self.head = std::mem::take(&mut request.head);
+        self.buffers.give_request_head(request.head);
         true
     }
 

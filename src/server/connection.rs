@@ -75,12 +75,12 @@ pub async fn run(core: &Rc<Core>, stream: Stream, deadline: Deadline) {
     loop {
         let mut request = match client.read_head().await {
             Ok(request) => request,
-            Err(reason) => return turn_down(core, &client, &reason).await,
+            Err(reason) => return Box::pin(turn_down(core, &client, &reason)).await,
         };
         let next = dispatch(core, &client, &mut request).await;
         let next = next.unwrap_or(Next::Close);
         if !client.recycle(request) || next == Next::Close {
-            return client.linger().await;
+            return Box::pin(client.linger()).await;
         }
         turns.next().await;
     }

@@ -177,7 +177,8 @@ async fn welcome(core: Rc<Core>, stream: TcpStream, tls: Option<Arc<ServerConfig
         Some(config) => {
             deadline.set_busy(true);
             deadline.arm(core.snapshot.client.header_timeout);
-            let handshake = Tls::accept(tcp, config, core.buffers.clone());
+            // On the heap, so that its room is free again when it is over.
+            let handshake = Box::pin(Tls::accept(tcp, config, core.buffers.clone()));
             match deadline.limit(handshake).await {
                 Ok(Ok(tls)) => Stream::Tls(Box::new(tls)),
                 Ok(Err(_)) | Err(_) => return,
