@@ -212,6 +212,12 @@ impl Exchange<'_> {
 
     /// Tells the client of a failure, where it can still be told, and the record too.
     async fn fail(&mut self, error: Error, request: &Request, meter: &mut Meter) {
+        if meter.record.outcome == Outcome::Answered {
+            // The client had its whole answer, and left while the upstream's connection was read
+            // to its end.
+            self.reply.keep_alive = false;
+            return;
+        }
         meter.record.outcome = match (error.kind, error.kind.fault()) {
             (Kind::ClientGone, _) => Outcome::ClientGone,
             (Kind::ShuttingDown, _) => Outcome::Shutdown,

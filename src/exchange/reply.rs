@@ -98,8 +98,11 @@ impl Reply {
         }
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&passed.lines);
-        if !self.keep_alive {
-            out.extend_from_slice(b"connection: close\r\n");
+        match (self.keep_alive, self.chunked) {
+            (true, true) => {}
+            // HTTP/1.0 closes unless told otherwise (RFC 9112, 9.3).
+            (true, false) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            (false, _) => out.extend_from_slice(b"connection: close\r\n"),
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -79,6 +79,12 @@ impl Clock {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Makes it a later time, until the next refresh.
+    #[cfg(test)]
+    pub fn set(&self, now: Micros) {
+        self.last.set(now);
+    }
+
     /// Reads the system's clock.
     pub fn refresh(&self) -> Micros {
         let now = self.epoch.read();
