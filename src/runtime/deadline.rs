@@ -28,6 +28,9 @@ pub const TICK: Duration = Duration::from_millis(4);
 /// How often they are swept while every connection is idle.
 const IDLE_TICK: Duration = Duration::from_millis(100);
 
+/// Microseconds since the last sweep after which it is made up for, whoever does it.
+const OVERDUE: u64 = 250_000;
+
 /// How long a wait may be that begins after [`Deadlines::kill`].
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -51,6 +54,7 @@ struct Shared {
     clock: Clock,
     cells: RefCell<Cells>,
     busy: Cell<usize>,
+    swept: Cell<Micros>,
     killed: Cell<bool>,
     sweeper: RefCell<Option<Waker>>,
 }
@@ -76,6 +80,7 @@ impl Deadlines {
                 clock,
                 cells: RefCell::default(),
                 busy: Cell::new(0),
+                swept: Cell::default(),
                 killed: Cell::new(false),
                 sweeper: RefCell::default(),
             }),
@@ -137,9 +142,16 @@ impl Deadlines {
         self.sweep(self.shared.clock.refresh());
     }
 
+    fn sweep(&self, now: Micros) {
+        self.shared.sweep(now);
+    }
+}
+
+impl Shared {
     /// Wakes whoever is late at `now`.
     fn sweep(&self, now: Micros) {
-        let mut cells = self.shared.cells.borrow_mut();
+        self.swept.set(now);
+        let mut cells = self.cells.borrow_mut();
         // A waker only queues its task, so it may be called while the cells are borrowed.
         for entry in &mut cells.entries {
             if entry.at <= now
@@ -178,6 +190,12 @@ impl Deadline {
 
     /// Sets the deadline to `at`.
     pub fn arm_at(&self, at: Micros) {
+        // The runtime's timers run only when no task is ready. Where there always is one, whoever
+        // keeps the shard busy sweeps for the others.
+        let now = self.shared.clock.now();
+        if now.since(self.shared.swept.get()) > OVERDUE {
+            self.shared.sweep(now);
+        }
         let last = self.shared.clock.now().after(LAST_WORDS);
         let at = if self.is_killed() { at.min(last) } else { at };
         if let Some(entry) = self.shared.cells.borrow_mut().entries.get_mut(self.slot) {

@@ -12,6 +12,7 @@
 //! | a timer costs a microsecond | [`deadline::Deadlines`], one cell a connection |
 //! | the completion queue overflows | [`driver`] asks for a large one |
 //! | `block_on` does not fall back by itself | [`driver`] tries the chain by hand |
+//! | timers wait while any task is ready | [`deadline::Deadline::arm_at`] makes up for a sweep that is due |
 //! | accept spins without descriptors | `server::listener` backs off |
 
 pub mod clock;
@@ -66,3 +67,6 @@ impl Turns {
 pub async fn sleep(duration: Duration) {
     monoio::time::sleep(duration).await;
 }
+
+#[cfg(test)]
+mod tests;
