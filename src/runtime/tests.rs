@@ -9,10 +9,14 @@ use std::time::Duration;
 
 use crate::config::DriverChoice;
 use crate::runtime;
-use crate::runtime::clock::{Clock, Epoch, Micros};
-use crate::runtime::deadline::{Deadlines, Elapsed};
+use crate::runtime::clock::Clock;
+use crate::runtime::clock::Epoch;
+use crate::runtime::clock::Micros;
+use crate::runtime::deadline::Deadlines;
+use crate::runtime::deadline::Elapsed;
 use crate::runtime::driver;
-use crate::runtime::select::{Either, first};
+use crate::runtime::select::Either;
+use crate::runtime::select::first;
 use crate::runtime::tcp::Tcp;
 
 /// Longest wait of a test that is about to fail.
