@@ -7,10 +7,6 @@ use std::time::Duration;
 use crate::net::stream::Stream;
 use crate::runtime::clock::Micros;
 
-/// Microseconds for which a connection is as good as just read: asking the system about it again
-/// so soon would cost more than it tells.
-const MOMENT: u64 = 1000;
-
 /// How many connections a provider may leave idle, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -47,8 +43,7 @@ impl Pool {
     pub fn take(&self, provider: usize, now: Micros) -> Option<Stream> {
         loop {
             let (stream, since) = self.providers.borrow_mut().get_mut(provider)?.idle.pop()?;
-            let is_fresh = now.since(since) < MOMENT;
-            if is_fresh || (self.is_young(provider, since, now) && stream.is_quiet()) {
+            if self.is_young(provider, since, now) && stream.is_quiet() {
                 return Some(stream);
             }
         }
