@@ -1,0 +1,95 @@
+//! A gateway that nobody has configured: it starts, and the `demo` model answers.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::lab::Turn;
+use crate::support::client::Ending;
+use crate::support::client::Req;
+use crate::support::fixtures;
+use crate::support::fresh_id;
+use crate::support::gateway;
+use crate::support::gateway::Gateway;
+use crate::support::gateway::TempDir;
+
+fn unconfigured(tables: &str) -> Gateway {
+    let dir = TempDir::new();
+    let driver = gateway::driver();
+    let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--driver", &driver];
+    let file;
+    if !tables.is_empty() {
+        file = dir.file("demo.toml", tables);
+        arguments.extend(["--config", &file]);
+    }
+    Gateway::run(gateway::command(&arguments, dir.path()), dir)
+}
+
+fn ask(stream: bool) -> Req {
+    Req::chat(fixtures::ask("demo", stream, "")).without("authorization")
+}
+
+#[test]
+fn the_first_request_works_without_key_and_network() {
+    let _turn = Turn::shared();
+    let gateway = unconfigured("");
+    gateway.wait_log("curl");
+    let answer = gateway.client().ask(&ask(false));
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete), "{}", answer.text());
+    let body = answer.json();
+    assert_eq!(body["object"], "chat.completion");
+    assert_eq!(body["choices"][0]["finish_reason"], "stop");
+    assert!(body["choices"][0]["message"]["content"].as_str().is_some_and(|t| !t.is_empty()));
+    let usage = &body["usage"];
+    let number = |name: &str| usage[name].as_u64().unwrap_or(0);
+    assert!(number("prompt_tokens") > 0 && number("completion_tokens") > 0, "{usage}");
+    assert_eq!(number("total_tokens"), number("prompt_tokens") + number("completion_tokens"));
+}
+
+#[test]
+fn the_demo_streams_in_the_right_shape_and_pace() {
+    let _turn = Turn::shared();
+    let tables = "[providers.demo]\nkind = \"demo\"\nmodels = [\"demo\"]\ntokens_per_second = 100\n\
+                  [extensions.logging]\nlevel = \"info\"\n";
+    let gateway = unconfigured(tables);
+    let id = fresh_id("demo");
+    let started = Instant::now();
+    let mut client = gateway.client();
+    client.send(&ask(true).id(&id).bytes());
+    client.head().expect("a head");
+    let mut text = client.until("\n\n");
+    let first = started.elapsed();
+    text.push_str(&client.until("[DONE]\n\n"));
+    let whole = started.elapsed();
+    assert_eq!(client.more(), Err(Ending::Complete));
+    let events: Vec<serde_json::Value> = text
+        .split("\n\n")
+        .filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok())
+        .collect();
+    assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant", "{text}");
+    assert!(events.iter().all(|event| event["object"] == "chat.completion.chunk"), "{text}");
+    assert!(events.iter().all(|event| event["id"] == events[0]["id"]), "{text}");
+    let finished = events.iter().any(|event| event["choices"][0]["finish_reason"] == "stop");
+    assert!(finished && events.len() > 4, "{text}");
+    let pace = Duration::from_millis(10) * (events.len() as u32 - 4);
+    assert!(whole >= pace / 2 && whole < pace * 3 + Duration::from_secs(1), "{whole:?}");
+    assert!(first < whole / 2, "the first event came at {first:?} of {whole:?}");
+    let record = gateway.record(&id);
+    assert_eq!((&record["outcome"], &record["provider"]), (&"answered".into(), &"demo".into()));
+}
+
+#[test]
+fn a_client_may_leave_the_demo() {
+    let _turn = Turn::shared();
+    let tables = "[providers.demo]\nkind = \"demo\"\nmodels = [\"demo\"]\ntokens_per_second = 2\n\
+                  [extensions.logging]\nlevel = \"info\"\n";
+    let gateway = unconfigured(tables);
+    let id = fresh_id("demo-gone");
+    let mut client = gateway.client();
+    client.send(&ask(true).id(&id).bytes());
+    client.head().expect("a head");
+    drop(client);
+    let gone = Instant::now();
+    let (written, record) = gateway.record_at(&id);
+    assert_eq!(record["outcome"], "client_gone", "{record}");
+    assert!(written.saturating_duration_since(gone) < Duration::from_millis(300));
+}

@@ -1,0 +1,243 @@
+//! A client that goes away, in every phase: the upstream is let go at once and one record says so.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::lab::Lab;
+use crate::lab::plain;
+use crate::lab::streamed;
+use crate::lab::whole;
+use crate::support::Random;
+use crate::support::client::Client;
+use crate::support::client::Req;
+use crate::support::fixtures;
+use crate::support::fresh_id;
+use crate::support::http;
+use crate::support::in_parallel;
+use crate::support::script::Cut;
+use crate::support::script::STREAM_HEAD;
+use crate::support::script::Script;
+
+/// Tries of each phase and way.
+const TRIES: usize = 50;
+
+/// Rounds of tries on a machine that others use too.
+const ROUNDS: usize = 3;
+
+/// What the contract allows between the client's close and the upstream's.
+const ALLOWED: Duration = Duration::from_millis(20);
+
+/// What a loaded machine may add to the slowest try.
+const WORST: Duration = Duration::from_millis(100);
+
+/// Lets the client go in one of three ways; when it was done.
+fn hang_up(client: Client, how: usize) -> (Instant, Option<Client>) {
+    let now = Instant::now();
+    match how {
+        0 => client.reset(),
+        1 => drop(client),
+        // A half-close: the gateway must not wait for a client that says it is through.
+        _ => {
+            client.finish_writing();
+            return (now, Some(client));
+        }
+    }
+    (now, None)
+}
+
+/// Runs one phase [`TRIES`] times for each way of going, and judges the times. What else the machine
+/// does can only add to them, so the best of [`ROUNDS`] counts.
+fn measure(lab: &Lab, phase: &str, begin: impl Fn(&Lab, &str) -> (Client, usize)) {
+    for (how, way) in ["a reset", "a close", "a half-close"].into_iter().enumerate() {
+        let in_time = (0..ROUNDS).any(|_| {
+            let times = round(lab, how, &begin);
+            let (median, p90, max) = (times[TRIES / 2], times[TRIES * 9 / 10], times[TRIES - 1]);
+            println!("{phase}, {way}: median {median:?}, p90 {p90:?}, max {max:?}");
+            p90 <= ALLOWED && max <= WORST
+        });
+        assert!(in_time, "{phase}, {way}: the upstream was let go too late in every round");
+    }
+}
+
+/// The times of one round, in order; every request has its record.
+fn round(lab: &Lab, how: usize, begin: impl Fn(&Lab, &str) -> (Client, usize)) -> Vec<Duration> {
+    let (mut times, mut ids) = (Vec::new(), Vec::new());
+    for _ in 0..TRIES {
+        let id = fresh_id("hangup");
+        let (client, conn) = begin(lab, &id);
+        let (left, kept) = hang_up(client, how);
+        let (closed, _) = lab.upstream.wait_closed(conn);
+        times.push(closed.saturating_duration_since(left));
+        ids.push(id);
+        drop(kept);
+    }
+    for id in ids {
+        let record = lab.gateway.record(&id);
+        assert_eq!(record["outcome"], "client_gone", "{record}");
+    }
+    times.sort();
+    times
+}
+
+/// The connection that carried the request of this id.
+fn connection_of(lab: &Lab, id: &str) -> usize {
+    lab.upstream.wait_user(id).conn
+}
+
+#[test]
+fn while_waiting_for_the_head() {
+    let lab = Lab::alone(|setup| setup, |_| Script::default().hold());
+    for stream in [false, true] {
+        measure(&lab, &format!("waiting for the head (stream {stream})"), |lab, id| {
+            let mut client = lab.client();
+            client.send(&Req::chat(fixtures::ask("real-model", stream, id)).id(id).bytes());
+            (client, connection_of(lab, id))
+        });
+    }
+}
+
+#[test]
+fn in_the_middle_of_a_whole_answer() {
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"id\":";
+    let lab = Lab::alone(|setup| setup, move |_| Script::default().send(half).hold());
+    measure(&lab, "in a whole answer", |lab, id| {
+        let mut client = lab.client();
+        client.send(&Req::chat(fixtures::ask("real-model", false, id)).id(id).bytes());
+        (client, connection_of(lab, id))
+    });
+}
+
+#[test]
+fn in_the_middle_of_a_stream() {
+    let events = fixtures::stream(3);
+    let lab = Lab::alone(
+        |setup| setup,
+        move |_| {
+            let start = Script::default().send(STREAM_HEAD);
+            let sent = events.iter().take(2);
+            sent.fold(start, |script, event| script.send(http::as_chunk(event.as_bytes()))).hold()
+        },
+    );
+    measure(&lab, "in a stream", |lab, id| {
+        let mut client = lab.client();
+        client.send(&Req::chat(fixtures::ask("real-model", true, id)).id(id).bytes());
+        client.head().expect("a head");
+        client.until("w0");
+        (client, connection_of(lab, id))
+    });
+}
+
+#[test]
+fn while_it_does_not_read() {
+    let event = fixtures::chunk(&format!("{{\"content\":\"{}\"}}", "x".repeat(8000)), "null");
+    let event = http::as_chunk(event.as_bytes());
+    let lab = Lab::alone(
+        |setup| setup,
+        move |_| Script::default().send(STREAM_HEAD).flood(event.clone()),
+    );
+    measure(&lab, "not reading", |lab, id| {
+        let mut client = lab.client();
+        client.send(&Req::chat(fixtures::ask("real-model", true, id)).id(id).bytes());
+        let conn = connection_of(lab, id);
+        lab.upstream.wait("a blocked write", |log| log.conns[conn].blocked.then_some(()));
+        (client, conn)
+    });
+}
+
+#[test]
+fn while_the_body_is_sent() {
+    let lab = Lab::new(whole);
+    for request in [plain(), streamed(), plain().chunked()] {
+        for how in 0..3 {
+            let id = fresh_id("half-body");
+            let request = request.clone().id(&id);
+            let bytes = request.bytes();
+            let mut client = lab.client();
+            client.send(&bytes[..bytes.len() - 7]);
+            // The reset must not overtake the head, or there never was a request.
+            client.patience = Duration::from_millis(50);
+            assert!(client.any_head().is_err());
+            let (_, kept) = hang_up(client, how);
+            let record = lab.gateway.record(&id);
+            assert_eq!(record["outcome"], "client_gone", "{record}");
+            assert_eq!(record["attempts"], 0, "{record}");
+            drop(kept);
+        }
+    }
+    assert!(lab.upstream.requests().is_empty(), "half a body went out");
+    assert_eq!(lab.gateway.stop().len(), 9);
+}
+
+#[test]
+fn an_idle_client_may_go_without_a_record() {
+    let lab = Lab::new(whole);
+    for how in 0..3 {
+        let mut client = lab.client();
+        assert_eq!(client.ask(&plain()).status(), 200);
+        let (_, kept) = hang_up(client, how);
+        if let Some(mut client) = kept {
+            client.expect_close();
+        }
+        let mut silent = lab.client();
+        silent.send(b"POST /v1/chat");
+        hang_up(silent, how);
+    }
+    lab.assert_alive();
+    assert_eq!(lab.gateway.stop().len(), 3);
+}
+
+#[test]
+fn at_any_moment_there_is_one_record_and_nothing_stays_open() {
+    const COUNT: usize = 500;
+    let lab = Lab::new(|seen| {
+        let start = Script::default().pause(3);
+        if seen.text().contains("\"stream\":false") {
+            let lines = "connection: close\r\n";
+            return Script(start.0)
+                .pause(8)
+                .send(crate::support::script::answer_bytes(200, lines, fixtures::COMPLETION))
+                .fin();
+        }
+        let head = STREAM_HEAD.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+        let events = fixtures::stream(8);
+        let start = start.send(head);
+        let sent = events.iter();
+        sent.fold(start, |script, event| script.pause(1).send(http::as_chunk(event.as_bytes())))
+            .send("0\r\n\r\n")
+            .fin()
+    });
+    in_parallel(16, COUNT, |n| {
+        let mut random = Random::new(n as u64 + 1);
+        let stream = random.below(2) == 1;
+        let request = Req::chat(fixtures::ask("real-model", stream, "")).id(&format!("any-{n}"));
+        let mut client = lab.client();
+        client.send(&request.bytes());
+        client.patience = Duration::from_micros(1 + random.below(25_000));
+        let left = client.patience;
+        let started = Instant::now();
+        while started.elapsed() < left {
+            // Reading and waiting alike: what arrives does not matter here.
+            if client.head().and_then(|_| client.more()).is_err() {
+                break;
+            }
+        }
+        hang_up(client, random.below(3) as usize);
+    });
+    let records = lab.gateway.wait_records(COUNT);
+    let mut ids: Vec<&str> = records.iter().filter_map(|r| r["request_id"].as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.len(), records.len()), (COUNT, COUNT), "not exactly one record each");
+    for record in &records {
+        let outcome = record["outcome"].as_str().unwrap_or_default();
+        assert!(matches!(outcome, "client_gone" | "answered"), "{record}");
+    }
+    lab.upstream.wait_all_closed();
+    let odd = lab
+        .upstream
+        .conns()
+        .into_iter()
+        .filter(|conn| !matches!(conn.closed, Some((_, Some(Cut::Fin | Cut::Reset)))));
+    assert_eq!(odd.count(), 0);
+    lab.assert_alive();
+}

@@ -1,0 +1,40 @@
+//! End-to-end tests: a real gateway process between a raw client and a scripted upstream.
+//!
+//! The driver under test comes from `CRABLLM_TEST_DRIVER` (default `io_uring`).
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may block, lock, look at the clock and give up"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod auth;
+mod chat;
+mod config_cli;
+mod cut;
+mod demo;
+mod drivers;
+mod embeddings;
+mod errors;
+#[cfg(feature = "failpoints")]
+mod failpoints;
+mod hangup;
+mod lab;
+mod lifecycle;
+mod limits_deadlines;
+mod models;
+mod pool;
+mod proxy;
+mod requests;
+mod stall40;
+mod stream;
+mod stream_faults;
+mod tls;

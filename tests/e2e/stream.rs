@@ -1,0 +1,247 @@
+//! Streams that go well: every event as it was, when it was, and counted.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::lab::Lab;
+use crate::lab::streamed;
+use crate::lab::streaming;
+use crate::support::client::Client;
+use crate::support::client::Ending;
+use crate::support::client::Req;
+use crate::support::fixtures;
+use crate::support::fresh_id;
+use crate::support::http;
+use crate::support::in_parallel;
+use crate::support::script::Gate;
+use crate::support::script::STREAM_HEAD;
+use crate::support::script::STREAM_HEAD_CLOSE;
+use crate::support::script::Script;
+
+/// A streaming request with these stream options.
+fn with_options(options: &str) -> String {
+    fixtures::ask("real-model", true, "")
+        .replace("\"user\":", &format!("\"stream_options\":{options},\"user\":"))
+}
+
+/// All events but the one that carries only usage.
+fn without_usage() -> String {
+    let events = fixtures::stream(5);
+    let usage = fixtures::usage_chunk();
+    events.into_iter().filter(|event| *event != usage).collect()
+}
+
+#[test]
+fn usage_that_only_the_gateway_wants_stays_with_the_gateway() {
+    let lab = Lab::new(streaming);
+    let id = fresh_id("stream");
+    let request = streamed().id(&id);
+    let answer = lab.ask(&request);
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+    assert_eq!(answer.head.get("content-type"), Some("text/event-stream"));
+    assert_eq!(answer.text(), without_usage());
+    let seen = lab.upstream.wait_request(1);
+    assert_eq!(seen.json()["stream_options"], serde_json::json!({"include_usage": true}));
+    let mut sent = seen.text();
+    let added = "\"stream_options\":{\"include_usage\":true}";
+    let at = sent.find(added).expect("the added options, written plainly");
+    sent.replace_range(at..at + added.len(), "");
+    let sent = sent.replace("{,", "{").replace(",}", "}").replace(",,", ",");
+    assert_eq!(sent.into_bytes(), request.body, "nothing else may change");
+    let record = lab.gateway.record(&id);
+    for (name, value) in [
+        ("stream", serde_json::json!(true)),
+        ("outcome", "answered".into()),
+        ("prompt_tokens", 11.into()),
+        ("completion_tokens", 7.into()),
+        ("cached_tokens", 4.into()),
+        ("reasoning_tokens", 3.into()),
+        ("usage_exact", true.into()),
+        ("response_bytes", answer.body.len().into()),
+    ] {
+        assert_eq!(record[name], value, "{name} in {record}");
+    }
+}
+
+#[test]
+fn usage_that_the_client_wants_reaches_it() {
+    let lab = Lab::new(streaming);
+    let body = with_options("{\"include_usage\":true}");
+    let answer = lab.ask(&Req::chat(body.clone()));
+    assert_eq!(answer.text(), fixtures::stream(5).concat());
+    assert_eq!(lab.upstream.wait_request(1).text(), body, "there was nothing to add");
+}
+
+#[test]
+fn the_clients_own_options_are_kept_when_usage_is_added() {
+    let lab = Lab::new(streaming);
+    for options in [
+        "{}",
+        "{ }",
+        "{\"include_usage\":false}",
+        "{\"include_obfuscation\":false}",
+        "{\"include_usage\" : false , \"x\":[1]}",
+        "null",
+    ] {
+        let answer = lab.ask(&Req::chat(with_options(options)));
+        assert_eq!(answer.text(), without_usage(), "{options}");
+        let seen = lab.upstream.requests().pop().expect("a request").json();
+        assert_eq!(seen["stream_options"]["include_usage"], true, "{options}");
+        let asked: serde_json::Value = serde_json::from_str(options).expect("JSON");
+        for (name, value) in asked.as_object().into_iter().flatten() {
+            if name != "include_usage" {
+                assert_eq!(&seen["stream_options"][name], value, "{options}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_event_arrives_when_it_was_sent() {
+    let events = fixtures::stream(4);
+    let gates: Vec<Gate> = events.iter().map(|_| Gate::default()).collect();
+    let doors = gates.clone();
+    let lab = Lab::new(move |_| {
+        let start = Script::default().send(STREAM_HEAD);
+        let steps = fixtures::stream(4).into_iter().zip(&doors);
+        let steps = steps.fold(start, |script, (event, gate)| {
+            script.wait(gate).send(http::as_chunk(event.as_bytes()))
+        });
+        steps.send("0\r\n\r\n")
+    });
+    let mut client = lab.client();
+    client.send(&Req::chat(with_options("{\"include_usage\":true}")).bytes());
+    let head = client.head().expect("the head comes before the first event");
+    assert_eq!(head.status(), 200);
+    for (event, gate) in events.iter().zip(&gates) {
+        gate.open();
+        assert_eq!(&client.until("\n\n"), event);
+    }
+    assert_eq!(client.more(), Err(Ending::Complete));
+}
+
+#[test]
+fn events_cut_anywhere_by_the_network_are_the_same_events() {
+    let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\u{1f980}\u{e9}\u{2028}\"},\
+                  \"finish_reason\":null}]}\n\n: a comment\n\ndata: {\"choices\":[{\"index\":0,\
+                  \"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\ndata:[DONE]\n\n";
+    let lab = Lab::new(move |seen| {
+        let size: usize = seen.user().parse().expect("a size");
+        let pieces = events.as_bytes().chunks(size);
+        let start = Script::default().send(STREAM_HEAD);
+        pieces.fold(start, |script, piece| script.send(http::as_chunk(piece))).send("0\r\n\r\n")
+    });
+    in_parallel(4, 40, |n| {
+        let body = fixtures::ask("real-model", true, &(n + 1).to_string());
+        let answer = lab.ask(&Req::chat(body));
+        assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+        assert_eq!(answer.text(), events, "pieces of {} bytes", n + 1);
+    });
+}
+
+#[test]
+fn a_stream_that_ends_with_the_connection_is_complete_after_done() {
+    let lab = Lab::new(|_| {
+        fixtures::stream(5)
+            .iter()
+            .fold(Script::default().send(STREAM_HEAD_CLOSE), |script, event| {
+                script.send(event.as_bytes())
+            })
+            .fin()
+    });
+    let answer = lab.ask(&streamed());
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+    assert_eq!(answer.text(), without_usage());
+}
+
+#[test]
+fn a_proper_end_without_done_gets_one() {
+    let events: Vec<String> =
+        fixtures::stream(5).into_iter().filter(|event| !event.contains("[DONE]")).collect();
+    let lab = Lab::new(move |_| Script::stream(&events));
+    let id = fresh_id("done");
+    let answer = lab.ask(&streamed().id(&id));
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+    assert_eq!(answer.text(), without_usage());
+    assert_eq!(lab.gateway.record(&id)["outcome"], "answered");
+}
+
+#[test]
+fn one_connection_serves_stream_after_stream() {
+    let lab = Lab::one_shard(streaming);
+    let mut client = lab.client();
+    for _ in 0..10 {
+        let answer = client.ask(&streamed());
+        assert_eq!((answer.ending, answer.text()), (Ending::Complete, without_usage()));
+    }
+    assert_eq!(lab.upstream.conns().len(), 1, "a finished stream gives its connection back");
+}
+
+#[test]
+fn a_hundred_streams_do_not_mix() {
+    let lab = Lab::new(|seen| {
+        let user = seen.user();
+        let words =
+            (0..20).map(|n| fixtures::chunk(&format!("{{\"content\":\"{user}-{n} \"}}"), "null"));
+        let events =
+            words.chain([fixtures::chunk("{}", "\"stop\""), "data: [DONE]\n\n".to_owned()]);
+        let start = Script::default().send(STREAM_HEAD);
+        events
+            .fold(start, |script, event| script.send(http::as_chunk(event.as_bytes())).pause(1))
+            .send("0\r\n\r\n")
+    });
+    in_parallel(100, 200, |n| {
+        let user = format!("u{n}");
+        let answer = lab.ask(&Req::chat(fixtures::ask("real-model", true, &user)));
+        assert_eq!(answer.ending, Ending::Complete);
+        let events = answer.events();
+        assert_eq!(events.len(), 22, "{}", answer.text());
+        for (at, event) in events.iter().take(20).enumerate() {
+            assert!(event.contains(&format!("\"{user}-{at} \"")), "{user}: {event}");
+        }
+    });
+    assert_eq!(lab.gateway.stop().len(), 200);
+}
+
+#[test]
+fn a_slow_reader_holds_the_upstream_back() {
+    let event = fixtures::chunk(&format!("{{\"content\":\"{}\"}}", "x".repeat(8000)), "null");
+    let event = http::as_chunk(event.as_bytes());
+    let lab = Lab::new(move |_| Script::default().send(STREAM_HEAD).flood(event.clone()));
+    let mut clients = Vec::new();
+    // The first ones pay for what all of them share.
+    begin_slow(&lab, &mut clients, 20);
+    let before = resident(lab.gateway.pid());
+    begin_slow(&lab, &mut clients, 80);
+    let each = resident(lab.gateway.pid()).saturating_sub(before) / 60;
+    println!("{} KiB of memory for a slow reader", each / 1024);
+    for c in lab.upstream.conns().iter().take(5) {println!("sent {}", c.sent);}
+    assert!(each < 256 * 1024, "{each} bytes for a slow reader");
+    let asked = Instant::now();
+    lab.assert_alive();
+    assert!(asked.elapsed() < Duration::from_secs(1), "others must not wait");
+    for client in &mut clients {
+        client.head().expect("a head");
+        client.more().expect("the first bytes");
+    }
+}
+
+/// Adds clients that ask for a stream and do not read, until `count` of them hold an upstream back.
+fn begin_slow(lab: &Lab, clients: &mut Vec<Client>, count: usize) {
+    while clients.len() < count {
+        let mut client = lab.client();
+        client.send(&streamed().bytes());
+        clients.push(client);
+    }
+    lab.upstream.wait("blocked writes", |log| {
+        (log.conns.iter().filter(|conn| conn.blocked).count() >= count).then_some(())
+    });
+}
+
+/// Resident memory of a process in bytes.
+fn resident(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    let kib = line.split_whitespace().nth(1).and_then(|text| text.parse::<u64>().ok());
+    kib.expect("a number") * 1024
+}

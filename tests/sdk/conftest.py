@@ -1,0 +1,103 @@
+"""Starts the scripted upstream and a gateway in front of it; the binary's path is in CRABLLM_BIN."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import openai
+import pytest
+
+import mock_upstream
+
+CLIENT_KEY = "sk-crab-test-0123456789abcdef"
+NARROW_KEY = "sk-narrow-0123456789abcdef"
+
+CONFIG = """
+listen = "127.0.0.1:0"
+shutdown_timeout = 2
+[runtime]
+pin = false
+[providers.mock]
+kind = "openai"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "{upstream_key}"
+models = ["real-model", {{ name = "alias-model", upstream = "real-model" }}, "embed-model", "org/deep/model"]
+max_retries = 0
+[[keys]]
+name = "sdk"
+key = "{client_key}"
+[[keys]]
+name = "narrow"
+key = "{narrow_key}"
+models = ["embed-model"]
+[extensions.logging]
+level = "info"
+"""
+
+
+class Gateway:
+    """A gateway process; `url` is what a client is given."""
+
+    def __init__(self, directory, port):
+        file = directory / "crabllm.toml"
+        values = {"port": port, "upstream_key": mock_upstream.KEY}
+        file.write_text(CONFIG.format(client_key=CLIENT_KEY, narrow_key=NARROW_KEY, **values))
+        driver = os.environ.get("CRABLLM_TEST_DRIVER", "auto")
+        command = [os.environ["CRABLLM_BIN"], "serve", "--config", str(file), "--driver", driver]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.environ["PATH"]},
+        )
+        self.log = []
+        self.url = None
+        for line in self.process.stderr:
+            self.log.append(line)
+            found = re.search(r"listening on (http://\S+)", line)
+            if found:
+                self.url = found.group(1) + "/v1"
+                break
+        assert self.url, "".join(self.log)
+        # Nobody else empties the pipe.
+        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        assert code == 0, "".join(self.log)
+
+
+@pytest.fixture(scope="session")
+def mock():
+    return mock_upstream.Mock()
+
+
+@pytest.fixture(scope="session")
+def gateway(mock, tmp_path_factory):
+    running = Gateway(tmp_path_factory.mktemp("gateway"), mock.port)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(gateway):
+    with openai.OpenAI(
+        base_url=gateway.url, api_key=CLIENT_KEY, max_retries=0, timeout=20
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def narrow(gateway):
+    with openai.OpenAI(
+        base_url=gateway.url, api_key=NARROW_KEY, max_retries=0, timeout=20
+    ) as made:
+        yield made
