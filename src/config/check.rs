@@ -110,7 +110,9 @@ fn serves(config: &Config, name: &str) -> bool {
 fn idle_settings(config: &Config) -> Vec<&'static str> {
     let keys = || config.keys.iter();
     let extensions = &config.extensions;
+    let spare_keys = config.providers.iter().any(|provider| provider.api_keys.len() > 1);
     let settings = [
+        ("providers.api_key beyond the first of a list", spare_keys),
         ("keys.rpm", keys().any(|key| key.rpm.is_some())),
         ("keys.tpm", keys().any(|key| key.tpm.is_some())),
         ("keys.max_parallel", keys().any(|key| key.max_parallel.is_some())),

@@ -116,10 +116,16 @@ async fn live(seed: Seed, driver: Driver) -> io::Result<()> {
     runtime::spawn(async move { deadlines.run().await });
     let sweeper = Rc::clone(&core);
     runtime::spawn(async move {
+        let mut told = 0;
         loop {
             runtime::sleep(SWEEP).await;
             sweeper.pool.sweep(sweeper.clock.refresh());
             sweeper.ledger.retry();
+            let lost = sweeper.ledger.lost();
+            if lost > told {
+                sweeper.notice(format!("{lost} records lost: nobody took them in time"));
+                told = lost;
+            }
         }
     });
     let served = server::serve(Rc::clone(&core), seed.door).await;
