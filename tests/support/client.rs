@@ -12,6 +12,9 @@ use std::time::Instant;
 use rustls::ClientConnection;
 use rustls::StreamOwned;
 use serde_json::Value;
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
 
 use crate::support::DEADLINE;
 use crate::support::fixtures::KEY;
@@ -25,6 +28,9 @@ const TOO_MUCH: usize = 64 << 20;
 
 /// The kernel's buffer for what is received.
 const BUFFER: usize = 64 << 10;
+
+/// Largest segment, that of an Ethernet: a kernel sizes its buffers by it, and loopback's is huge.
+const SEGMENT: u32 = 1460;
 
 /// How reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,10 +107,12 @@ impl Answer {
 
 impl Client {
     pub fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).expect("connect to the gateway");
-        // A reader that stops is noticed after little: the kernel would else take megabytes.
-        socket2::SockRef::from(&stream).set_recv_buffer_size(BUFFER).expect("receive buffer");
-        Self::over(stream)
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        // A reader that stops is noticed after little: the kernels would else take megabytes.
+        socket.set_recv_buffer_size(BUFFER).expect("receive buffer");
+        socket.set_tcp_mss(SEGMENT).expect("segment size");
+        socket.connect(&addr.into()).expect("connect to the gateway");
+        Self::over(socket.into())
     }
 
     /// Speaks over a connection that stands already.

@@ -1,7 +1,7 @@
 //! Finds the bytes of 64 that end or interrupt a JSON string, as bit masks.
 //!
 //! Bit `i` of a mask stands for byte `i`. The masks come from `simd` on x86_64 and from the arithmetic
-//! in `portable` elsewhere; a test holds the two equal.
+//! in `portable` elsewhere; a test holds all ways to get them equal.
 
 /// Bytes a block has.
 pub const LEN: usize = 64;
@@ -24,6 +24,78 @@ pub struct Brackets {
     pub open: u64,
     /// `]` and `}`
     pub close: u64,
+}
+
+/// A block in which a string ends or is at fault.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// Where the block ends in the text.
+    pub end: usize,
+    /// Quotes that are not escaped.
+    pub quotes: u64,
+    /// Control bytes, and the bytes behind a backslash that make no escape of it.
+    pub faults: u64,
+    /// 1 if the block escapes the first byte of the next one, else 0.
+    pub carry: u64,
+}
+
+/// Goes through `text` from `at`, which is inside a string, to the first block with a stop in it, and
+/// puts that into `stop`. False if the text ends first. The first block looked at is the one behind that
+/// of `stop`, whose carry goes into it; `at` must be in it. Blocks start at multiples of their length.
+///
+/// What a block holds is told by `masks`, and by `wrong` which of the bytes that are escaped make no
+/// escape; it is given the text from the block on as well. A caller compiled for more instructions
+/// than the rest of the program has them inlined here only if this is inlined there.
+#[inline(always)]
+pub fn seek(
+    text: &[u8],
+    at: usize,
+    stop: &mut Stop,
+    masks: impl Fn(&[u8; LEN]) -> Masks,
+    wrong: impl Fn(&[u8; LEN], &[u8], u64) -> u64,
+) -> bool {
+    let mut base = stop.end;
+    let mut inside = u64::MAX << (at % LEN);
+    let mut carry = stop.carry;
+    while let Some(rest) = text.get(base..) {
+        let found = match (rest.first_chunk(), text.last_chunk()) {
+            (Some(block), _) => look(block, rest, 0, carry, &masks, &wrong),
+            // The text's last bytes once more, so that nothing has to be filled up.
+            (None, Some(block)) if !rest.is_empty() => {
+                look(block, block, LEN - rest.len(), carry, &masks, &wrong)
+            }
+            (None, Some(_) | None) => match last(rest) {
+                Some(block) => look(&block, &block, 0, carry, &masks, &wrong),
+                None => return false,
+            },
+        };
+        base += LEN;
+        if (found.quotes | found.faults) & inside != 0 {
+            // In place: read back from a copy of them, numbers just written would have to be waited for.
+            *stop = Stop { end: base, ..found };
+            return true;
+        }
+        inside = u64::MAX;
+        carry = found.carry;
+    }
+    false
+}
+
+/// The stops of `block` without its first `known` bytes. It starts `rest`.
+#[inline(always)]
+fn look(
+    block: &[u8; LEN],
+    rest: &[u8],
+    known: usize,
+    carry: u64,
+    masks: impl Fn(&[u8; LEN]) -> Masks,
+    wrong: impl Fn(&[u8; LEN], &[u8], u64) -> u64,
+) -> Stop {
+    let found = masks(block);
+    let (escaped, carry) = escaped(found.slash >> known, carry);
+    let quotes = found.quote >> known & !escaped;
+    let faults = found.control >> known | wrong(block, rest, escaped << known) >> known;
+    Stop { end: 0, quotes, faults, carry }
 }
 
 /// What the block of `text` at `at` holds, or nothing at the text's end.
@@ -81,10 +153,14 @@ pub fn inside(quotes: u64) -> u64 {
 }
 
 #[cfg(target_arch = "x86_64")]
+pub use crate::codec::json::simd::Level;
+#[cfg(target_arch = "x86_64")]
 pub use crate::codec::json::simd::brackets;
 #[cfg(target_arch = "x86_64")]
 pub use crate::codec::json::simd::masks;
 
+#[cfg(not(target_arch = "x86_64"))]
+pub use portable::Level;
 #[cfg(not(target_arch = "x86_64"))]
 pub use portable::brackets;
 #[cfg(not(target_arch = "x86_64"))]
@@ -97,9 +173,28 @@ pub mod portable {
     use super::Brackets;
     use super::LEN;
     use super::Masks;
+    use super::Stop;
+    use crate::codec::json::escapes;
 
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+    /// The instructions to use: those that there are everywhere.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Level;
+
+    impl Level {
+        /// The best that this CPU has.
+        #[cfg(not(target_arch = "x86_64"))]
+        pub const fn best() -> Self {
+            Self
+        }
+
+        /// The first stop in `text` from `at` on; see `seek` above.
+        pub fn seek(self, text: &[u8], at: usize, stop: &mut Stop) -> bool {
+            super::seek(text, at, stop, masks, |_, rest, escaped| escapes::wrong(rest, escaped))
+        }
+    }
 
     /// Classifies the bytes of `block`.
     pub fn masks(block: &[u8; LEN]) -> Masks {

@@ -44,6 +44,16 @@ pub enum ErrorKind {
     TrailingBytes,
 }
 
+/// The fault `kind` at `at` of `text`; the end of the text is always the same one.
+#[cold]
+#[inline(never)]
+pub(super) const fn fault(text: &[u8], at: usize, kind: ErrorKind) -> Error {
+    if at >= text.len() {
+        return Error { at: text.len(), kind: ErrorKind::UnexpectedEnd };
+    }
+    Error { at, kind }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "invalid JSON at byte {}: {}", self.at, self.kind)

@@ -7,8 +7,10 @@
 
 mod block;
 mod error;
+mod escapes;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
+mod scalars;
 mod scan;
 #[cfg(target_arch = "x86_64")]
 mod simd;
@@ -21,6 +23,8 @@ mod value;
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tiers;
 
 pub use error::Error;
 pub use error::ErrorKind;

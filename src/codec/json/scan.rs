@@ -3,9 +3,13 @@
 use crate::codec::json::MAX_DEPTH;
 use crate::codec::json::error::Error;
 use crate::codec::json::error::ErrorKind;
+use crate::codec::json::error::fault;
+use crate::codec::json::scalars;
 use crate::codec::json::strings::Strings;
 
 /// A place in a text, of which everything before is checked. The text is UTF-8.
+///
+/// What is not inlined is given the place as a number and not `self`, so that it stays in a register.
 #[derive(Debug)]
 pub struct Scan<'a> {
     text: &'a [u8],
@@ -26,7 +30,7 @@ const _: () = assert!(MAX_DEPTH <= u128::BITS as usize);
 /// What stands before a place in the grammar.
 #[derive(Debug, Clone, Copy)]
 enum Before {
-    /// An opening bracket, a comma or a colon: a value follows.
+    /// An opening bracket or a comma: a value follows, in an object behind its name.
     Opening,
     /// A value.
     Value,
@@ -63,6 +67,8 @@ impl<'a> Scan<'a> {
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.get(self.at) {
+                // All others in one comparison, because most places have no whitespace.
+                Some(byte) if *byte > b' ' => return Some(*byte),
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 other => return other.copied(),
             }
@@ -72,16 +78,24 @@ impl<'a> Scan<'a> {
     /// Passes whitespace, a member's name and the colon. The result is the name between its quotes.
     #[inline]
     pub fn key(&mut self) -> Result<&'a [u8], Error> {
+        let _ = self.peek();
+        let start = self.at + 1;
+        let end = self.name()?;
+        Ok(self.text.get(start..end).unwrap_or_default())
+    }
+
+    /// The same; the result is where the name ends.
+    #[inline]
+    fn name(&mut self) -> Result<usize, Error> {
         if !self.eat(b'"') {
             return Err(self.fault(ErrorKind::ExpectedKey));
         }
-        let start = self.at;
-        self.at = self.strings.pass(start)?;
-        let name = self.text.get(start..self.at - 1).unwrap_or_default();
+        self.at = self.strings.pass(self.at)?;
+        let end = self.at - 1;
         if !self.eat(b':') {
             return Err(self.fault(ErrorKind::ExpectedColon));
         }
-        Ok(name)
+        Ok(end)
     }
 
     /// Passes whitespace and a value that stands within `depth` others.
@@ -90,6 +104,10 @@ impl<'a> Scan<'a> {
         let mut nest = Nest { depth: 0, objects: 0 };
         let room = MAX_DEPTH - depth;
         loop {
+            // One place for all names, of the first member and of those behind a comma.
+            if nest.in_object() {
+                self.name()?;
+            }
             if let Before::Value = self.begin(&mut nest, room)?
                 && self.finish(&mut nest)?
             {
@@ -107,10 +125,9 @@ impl<'a> Scan<'a> {
     }
 
     /// The fault `kind` here; the end of the text is always the same one.
-    pub fn fault(&self, kind: ErrorKind) -> Error {
-        let at = self.at.min(self.text.len());
-        let kind = if at == self.text.len() { ErrorKind::UnexpectedEnd } else { kind };
-        Error { at, kind }
+    #[inline]
+    pub const fn fault(&self, kind: ErrorKind) -> Error {
+        fault(self.text, self.at, kind)
     }
 
     /// Passes a scalar, an empty container, or the opening of another one.
@@ -121,7 +138,6 @@ impl<'a> Scan<'a> {
             Some(b'{') => {
                 self.open(nest, room, true)?;
                 if !self.eat(b'}') {
-                    self.key()?;
                     return Ok(Before::Opening);
                 }
                 nest.pop();
@@ -133,10 +149,10 @@ impl<'a> Scan<'a> {
                 }
                 nest.pop();
             }
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b't') => self.word(b"true")?,
-            Some(b'f') => self.word(b"false")?,
-            Some(b'n') => self.word(b"null")?,
+            Some(b'-' | b'0'..=b'9') => self.at = scalars::number(self.text, self.at)?,
+            Some(b't') => self.at = scalars::word(self.text, self.at, b"true")?,
+            Some(b'f') => self.at = scalars::word(self.text, self.at, b"false")?,
+            Some(b'n') => self.at = scalars::word(self.text, self.at, b"null")?,
             Some(_) | None => return Err(self.fault(ErrorKind::ExpectedValue)),
         }
         Ok(Before::Value)
@@ -155,9 +171,6 @@ impl<'a> Scan<'a> {
             match self.peek() {
                 Some(b',') => {
                     self.at += 1;
-                    if object {
-                        self.key()?;
-                    }
                     return Ok(false);
                 }
                 Some(byte) if byte == close => {
@@ -178,59 +191,6 @@ impl<'a> Scan<'a> {
         nest.push(object);
         self.at += 1;
         Ok(())
-    }
-
-    fn word(&mut self, word: &[u8]) -> Result<(), Error> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if rest.starts_with(word) {
-            self.at += word.len();
-            return Ok(());
-        }
-        let same = rest.iter().zip(word).take_while(|(a, b)| a == b).count();
-        if same == rest.len() {
-            self.at = self.text.len();
-        }
-        Err(self.fault(ErrorKind::BadLiteral))
-    }
-
-    fn number(&mut self) -> Result<(), Error> {
-        if self.next() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.next() == Some(b'0') {
-            self.at += 1;
-            if self.next().is_some_and(|b| b.is_ascii_digit()) {
-                return Err(self.fault(ErrorKind::BadNumber));
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.next() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.next(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.next(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    /// Passes one digit or more.
-    fn digits(&mut self) -> Result<(), Error> {
-        let start = self.at;
-        while self.next().is_some_and(|b| b.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.fault(ErrorKind::BadNumber)) } else { Ok(()) }
-    }
-
-    #[inline]
-    fn next(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
     }
 }
 

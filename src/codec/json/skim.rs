@@ -3,6 +3,8 @@
 //! Nothing here fails: of a text that is not valid it would say that the part ends with the text.
 
 use crate::codec::json::block;
+use crate::codec::json::block::Level;
+use crate::codec::json::block::Stop;
 
 /// Strings are looked at byte by byte up to here, which is where most names end.
 const SHORT: usize = 16;
@@ -28,32 +30,41 @@ pub fn string_end(text: &[u8], start: usize) -> usize {
     }
 }
 
-/// The same from `at` on, which no backslash escapes.
-fn long_string_end(text: &[u8], mut at: usize) -> usize {
-    let mut carry = 0;
-    while let Some(masks) = block::masks_at(text, at) {
-        let escaped;
-        (escaped, carry) = block::escaped(masks.slash, carry);
-        let quotes = masks.quote & !escaped;
-        if quotes != 0 {
-            return at + quotes.trailing_zeros() as usize + 1;
-        }
-        at += block::LEN;
+/// The same from `at` on, which no backslash escapes and which is in the first block.
+fn long_string_end(text: &[u8], at: usize) -> usize {
+    let mut stop = Stop::default();
+    if !Level::best().seek(text, at, &mut stop) {
+        return text.len();
     }
-    text.len()
+    let first = stop.end - block::LEN;
+    let quotes = stop.quotes & u64::MAX << at.saturating_sub(first);
+    first + quotes.trailing_zeros() as usize + 1
 }
 
 /// The end of the array or object that starts `text`: where as many brackets outside strings are
 /// closed as were opened. In a valid text their kinds need not be told apart.
 fn container_end(text: &[u8]) -> usize {
+    let level = Level::best();
+    let mut stop = Stop::default();
     let mut at = 0;
-    let mut carry = 0;
     let mut in_string = 0;
     let mut depth = 0;
-    while let Some(masks) = block::masks_at(text, at) {
-        let escaped;
-        (escaped, carry) = block::escaped(masks.slash, carry);
-        let inside = block::inside(masks.quote & !escaped) ^ in_string;
+    loop {
+        stop.end = at;
+        if in_string == 0 {
+            let Some(masks) = block::masks_at(text, at) else {
+                return text.len();
+            };
+            let escaped;
+            (escaped, stop.carry) = block::escaped(masks.slash, stop.carry);
+            stop.quotes = masks.quote & !escaped;
+        } else if level.seek(text, at, &mut stop) {
+            // A string has no stop but its end, so that brackets in it are passed over unseen.
+            at = stop.end - block::LEN;
+        } else {
+            return text.len();
+        }
+        let inside = block::inside(stop.quotes) ^ in_string;
         // All ones if the block ends within a string, else none.
         in_string = (inside >> 63).wrapping_neg();
         // Within one string from end to end, as most blocks of a long text are.
@@ -67,7 +78,6 @@ fn container_end(text: &[u8]) -> usize {
         }
         at += block::LEN;
     }
-    text.len()
 }
 
 /// Adds a block's brackets to `depth`; the bit at which it came back to zero.

@@ -1,7 +1,6 @@
 //! What is JSON and what is not, by example, and where a fault is said to be.
 
 use super::*;
-use crate::codec::json::block::portable;
 
 fn fault(text: &[u8]) -> (usize, ErrorKind) {
     let e = validate(text).expect_err("this is not JSON");
@@ -265,6 +264,11 @@ fn strings_mean_what_their_escapes_say() {
     }
     let s = validate(br#""\n""#).expect("valid").as_str().expect("a string");
     assert!(!s.is("\\n"), "the same bytes, another meaning");
+    let key = |text: &'static str| validate(text.as_bytes()).expect("valid").as_str().expect("is");
+    assert!(key(r#""\u006dodel""#).is("model"), "escaped from its first byte on");
+    assert!(key(r#""mode\u006c""#).is("model"), "escaped in its last byte");
+    assert!(!key(r#""\u006dodels""#).is("model") && !key("\"models\"").is("model"));
+    assert!(!key("\"a\"").is("") && key("\"\"").is(""));
     assert!(matches!(
         validate(b"\"plain\"").map(|v| v.as_str().map(Str::decode)),
         Ok(Some(std::borrow::Cow::Borrowed("plain")))
@@ -276,34 +280,6 @@ fn written_strings_escape_what_they_must() {
     let mut out = b"x".to_vec();
     write_str(&mut out, "a\"\\\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}/\u{e9}");
     assert_eq!(out, "x\"a\\\"\\\\\\n\\r\\t\\b\\f\\u0000\\u001f\u{7f}/\u{e9}\"".as_bytes());
-}
-
-#[test]
-fn masks_are_the_same_on_every_target() {
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..4096 {
-        let bytes = std::array::from_fn(|_| {
-            seed = seed.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
-            let byte = (seed >> 56) as u8;
-            // Half of the bytes are those that matter and their neighbours.
-            if seed >> 40 & 1 == 0 {
-                byte
-            } else {
-                b"\"\\[]{}\x1f\x20\x7f\x80!#Z^z~"[byte as usize % 16]
-            }
-        });
-        assert_eq!(block::masks(&bytes), portable::masks(&bytes));
-        assert_eq!(block::brackets(&bytes), portable::brackets(&bytes));
-        let bits = |wanted: &dyn Fn(u8) -> bool| {
-            bytes.iter().rev().fold(0_u64, |mask, byte| mask << 1 | u64::from(wanted(*byte)))
-        };
-        let masks = block::masks(&bytes);
-        assert_eq!(masks.quote, bits(&|b| b == b'"'));
-        assert_eq!(masks.slash, bits(&|b| b == b'\\'));
-        assert_eq!(masks.control, bits(&|b| b < 0x20));
-        assert_eq!(block::brackets(&bytes).open, bits(&|b| b == b'[' || b == b'{'));
-        assert_eq!(block::brackets(&bytes).close, bits(&|b| b == b']' || b == b'}'));
-    }
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! All levels of instructions that this CPU has find the same, byte for byte what a plain reading finds.
+
+use super::block;
+use super::block::LEN;
+use super::block::Level;
+use super::block::Stop;
+use super::block::portable;
+
+/// Bytes of which half are those that matter and their neighbours.
+struct Bytes(u64);
+
+impl Bytes {
+    fn next(&mut self, common: &[u8]) -> u8 {
+        self.0 = self.0.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+        let byte = (self.0 >> 56) as u8;
+        if self.0 >> 40 & 1 == 0 { byte } else { common[byte as usize % common.len()] }
+    }
+}
+
+/// What `seek` has to find, told a byte at a time.
+fn plain(text: &[u8], at: usize, carry: u64) -> Option<Stop> {
+    let mut base = at - at % LEN;
+    let mut escaped = carry == 1;
+    while base < text.len() {
+        let mut stop = Stop { end: base + LEN, ..Stop::default() };
+        let mut known = false;
+        for place in base..base + LEN {
+            let Some(byte) = text.get(place) else { break };
+            let bit = 1 << (place - base);
+            let simple = b"\"\\/bfnrt".contains(byte);
+            let digits = text.get(place + 1..place + 5);
+            let unicode =
+                *byte == b'u' && digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit));
+            if *byte < 0x20 || escaped && !simple && !unicode {
+                stop.faults |= bit;
+            }
+            if *byte == b'"' && !escaped {
+                stop.quotes |= bit;
+            }
+            known |= place >= at && (stop.quotes | stop.faults) & bit != 0;
+            escaped = *byte == b'\\' && !escaped;
+        }
+        stop.carry = u64::from(escaped);
+        if known {
+            return Some(stop);
+        }
+        base += LEN;
+    }
+    None
+}
+
+/// Without what is told of places behind the text, where a backslash at its end may be found to make
+/// no escape: the text ends there either way.
+fn within(text: &[u8], at: usize, mut stop: Stop) -> Option<Stop> {
+    if stop.end > text.len() {
+        stop.faults &= !(u64::MAX << (text.len() % LEN));
+        stop.carry = 0;
+    }
+    let before = at.saturating_sub(stop.end - LEN);
+    ((stop.quotes | stop.faults) & u64::MAX << before != 0).then_some(stop)
+}
+
+fn levels_agree(text: &[u8], at: usize, carry: u64) {
+    let expected = plain(text, at, carry).and_then(|stop| within(text, at, stop));
+    let found = |seek: &dyn Fn(&mut Stop) -> bool| {
+        let mut stop = Stop { end: at - at % LEN, carry, ..Stop::default() };
+        seek(&mut stop).then_some(stop).and_then(|stop| within(text, at, stop))
+    };
+    let shown = text.escape_ascii();
+    assert_eq!(found(&|s| portable::Level.seek(text, at, s)), expected, "portable, {at}: {shown}");
+    #[cfg(target_arch = "x86_64")]
+    for level in Level::all() {
+        assert_eq!(found(&|s| level.seek(text, at, s)), expected, "{level:?}, {at}: {shown}");
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    assert_eq!(found(&|s| Level::best().seek(text, at, s)), expected, "{at}: {shown}");
+}
+
+#[test]
+fn stops_are_the_same_on_every_level() {
+    // From bytes that are all stops to those that mostly make good escapes and long runs.
+    let alphabets: [&[u8]; 4] = [
+        b"\"\\\\\\/bfnrtu0aF\x1f\x20\x7f\x80!#Z^z~",
+        b"\\\\\\u00e9\\n",
+        b"\\u4F60\\ud83D09afAF",
+        b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\n\"",
+    ];
+    let mut bytes = Bytes(0x9E37_79B9_7F4A_7C15);
+    for round in 0..3000 {
+        let alphabet = alphabets[round % 4];
+        let text: Vec<u8> = (0..round % 331).map(|_| bytes.next(alphabet)).collect();
+        let at = if text.is_empty() { 0 } else { round * 7 % text.len() };
+        levels_agree(&text, at, (round / 2 % 2) as u64);
+    }
+}
+
+#[test]
+fn runs_of_good_escapes_are_passed_on_every_level() {
+    let escapes = ["\\u4f60", "\\uD83D\\uDe00", "\\n", "\\\\", "\\\"", "\\/", "\\b\\f\\r\\t", "x"];
+    let mut bytes = Bytes(0x0123_4567_89AB_CDEF);
+    for round in 0..1000_usize {
+        let mut text: String =
+            (0..round % 97).map(|_| escapes[bytes.next(b"\x00\x00\x01") as usize % 8]).collect();
+        text.push('"');
+        levels_agree(text.as_bytes(), 0, 0);
+        // Each place once at fault: a digit that is none, an escape that is none.
+        let mut wrong = text.into_bytes();
+        let place = round * 13 % wrong.len();
+        wrong[place] = b"gG/:@`\xB0\xE9"[round % 8];
+        levels_agree(&wrong, 0, 0);
+    }
+}
+
+#[test]
+fn every_byte_behind_a_backslash_is_judged_alike() {
+    for byte in 0..=u8::MAX {
+        for before in [0, 1, 15, 30, 31, 32, 62, 63, 64] {
+            let text = [&vec![b'a'; before], &b"\\"[..], &[byte], &[b'0'; 70], b"\""].concat();
+            levels_agree(&text, 0, 0);
+            let text = [&vec![b'a'; before], &b"\\u0"[..], &[byte], &[b'0'; 70], b"\""].concat();
+            levels_agree(&text, 0, 0);
+        }
+    }
+}
+
+#[test]
+fn masks_are_the_same_on_every_target() {
+    let mut random = Bytes(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..4096 {
+        let bytes = std::array::from_fn(|_| random.next(b"\"\\[]{}\x1f\x20\x7f\x80!#Z^z~"));
+        let bits = |wanted: &dyn Fn(u8) -> bool| {
+            bytes.iter().rev().fold(0_u64, |mask, byte| mask << 1 | u64::from(wanted(*byte)))
+        };
+        for masks in [block::masks(&bytes), portable::masks(&bytes)] {
+            assert_eq!(masks.quote, bits(&|b| b == b'"'));
+            assert_eq!(masks.slash, bits(&|b| b == b'\\'));
+            assert_eq!(masks.control, bits(&|b| b < 0x20));
+        }
+        for brackets in [block::brackets(&bytes), portable::brackets(&bytes)] {
+            assert_eq!(brackets.open, bits(&|b| b == b'[' || b == b'{'));
+            assert_eq!(brackets.close, bits(&|b| b == b']' || b == b'}'));
+        }
+    }
+}
