@@ -1,6 +1,6 @@
 //! What a shard runs on: monoio behind a few functions of our own.
 //!
-//! Nothing outside this folder and `net` names monoio, so that another completion-based runtime
+//! Nothing outside this folder names monoio (tests apart), so that another completion-based runtime
 //! can take its place here. Each trap of the runtime is answered once, in this folder:
 //!
 //! | trap | answer |

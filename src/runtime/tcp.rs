@@ -15,6 +15,7 @@ use monoio::buf::IoBuf;
 use monoio::buf::IoBufMut;
 use monoio::io::AsyncReadRent;
 use monoio::io::AsyncWriteRent;
+use monoio::net::TcpListener;
 use monoio::net::TcpStream;
 use rustix::event::PollFd;
 use rustix::event::PollFlags;
@@ -23,6 +24,7 @@ use rustix::event::poll;
 
 use crate::runtime;
 use crate::runtime::deadline::TICK;
+use crate::runtime::driver::Driver;
 
 /// A connected TCP stream with `TCP_NODELAY` set.
 pub struct Tcp {
@@ -146,5 +148,36 @@ impl Tcp {
     /// Where the peer is gone.
     pub fn peer(&self) -> io::Result<SocketAddr> {
         self.stream().peer_addr()
+    }
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+}
+
+impl Listener {
+    /// Takes over a socket that listens.
+    ///
+    /// # Errors
+    /// Where the driver cannot take it.
+    pub fn new(socket: std::net::TcpListener, driver: Driver) -> io::Result<Self> {
+        // epoll asks for sockets that do not block; io_uring answers EAGAIN on those.
+        socket.set_nonblocking(driver == Driver::Epoll)?;
+        Ok(Self { listener: TcpListener::from_std(socket)? })
+    }
+
+    /// The next connection. One whose peer has left already is passed over.
+    ///
+    /// # Errors
+    /// As the system tells them; out of descriptors, most of all.
+    pub async fn accept(&self) -> io::Result<Tcp> {
+        loop {
+            let (stream, _peer) = self.listener.accept().await?;
+            if let Ok(tcp) = Tcp::new(stream) {
+                return Ok(tcp);
+            }
+        }
     }
 }

@@ -9,8 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monoio::net::TcpListener;
-use monoio::net::TcpStream;
 use rustls::ServerConfig;
 use socket2::Domain;
 use socket2::Protocol;
@@ -23,9 +21,9 @@ use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::runtime;
 use crate::runtime::Turns;
-use crate::runtime::driver::Driver;
 use crate::runtime::select::Either;
 use crate::runtime::select::first;
+use crate::runtime::tcp::Listener;
 use crate::runtime::tcp::Tcp;
 use crate::server::connection;
 
@@ -92,9 +90,7 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener
 /// # Errors
 /// Where the socket cannot be listened on with this driver.
 pub async fn serve(core: Rc<Core>, door: Door) -> io::Result<()> {
-    // epoll asks for sockets that do not block; io_uring answers EAGAIN on those.
-    door.socket.set_nonblocking(core.driver == Driver::Epoll)?;
-    let listener = TcpListener::from_std(door.socket.try_clone()?)?;
+    let listener = Listener::new(door.socket.try_clone()?, core.driver)?;
     let open = Rc::new(Cell::new(0));
     let said = accept(&core, &listener, &door.tls, (&open, door.max_connections), &door.stop).await;
     // Closing alone is not enough: an accept in flight keeps the socket listening.
@@ -127,7 +123,7 @@ async fn empty(open: &Cell<usize>, at_most: Option<Duration>) {
 
 async fn accept(
     core: &Rc<Core>,
-    listener: &TcpListener,
+    listener: &Listener,
     tls: &Option<Arc<ServerConfig>>,
     (open, max): (&Rc<Cell<usize>>, usize),
     stop: &flume::Receiver<Stop>,
@@ -142,13 +138,13 @@ async fn accept(
             Either::Right(accepted) => accepted,
         };
         match accepted {
-            Ok((stream, _peer)) if open.get() < max => {
+            Ok(tcp) if open.get() < max => {
                 back_off = BACK_OFF.0;
                 open.set(open.get() + 1);
                 let guest = Guest { open: Rc::clone(open) };
-                runtime::spawn(welcome(Rc::clone(core), stream, tls.clone(), guest));
+                runtime::spawn(welcome(Rc::clone(core), tcp, tls.clone(), guest));
             }
-            Ok((stream, _peer)) => runtime::spawn(turn_away(stream, tls.is_some())),
+            Ok(tcp) => runtime::spawn(turn_away(tcp, tls.is_some())),
             Err(error) => {
                 core.notice(format!("cannot accept a connection: {error}"));
                 runtime::sleep(back_off).await;
@@ -169,8 +165,7 @@ impl Drop for Guest {
     }
 }
 
-async fn welcome(core: Rc<Core>, stream: TcpStream, tls: Option<Arc<ServerConfig>>, _guest: Guest) {
-    let Ok(tcp) = Tcp::new(stream) else { return };
+async fn welcome(core: Rc<Core>, tcp: Tcp, tls: Option<Arc<ServerConfig>>, _guest: Guest) {
     let deadline = core.deadlines.register();
     let stream = match tls {
         None => Stream::Plain(tcp),
@@ -188,8 +183,7 @@ async fn welcome(core: Rc<Core>, stream: TcpStream, tls: Option<Arc<ServerConfig
     connection::run(&core, stream, deadline).await;
 }
 
-async fn turn_away(stream: TcpStream, tls: bool) {
-    let Ok(tcp) = Tcp::new(stream) else { return };
+async fn turn_away(tcp: Tcp, tls: bool) {
     if !tls {
         let _gone = tcp.send(FULL.to_vec(), 0..FULL.len()).await;
         tcp.shutdown().await;
