@@ -103,6 +103,8 @@ impl Relay<'_> {
             if matches!(ended, Ok(true)) {
                 self.reply.end(&mut out);
             }
+            // A client may take its time; what has been read is not held twice meanwhile.
+            answer.rest();
             // What came before a fault goes out before the fault is told.
             self.client.send(out).await?;
             if ended? {
@@ -123,6 +125,8 @@ impl Relay<'_> {
         out: &mut Vec<u8>,
         meter: &mut Meter,
     ) -> Result<State, Error> {
+        // Room for all of it at once, with the framing of a few pieces.
+        self.call.core.buffers.grow(out, answer.buf.len() + 64);
         let step = self.reframer.push(&answer.buf, out, self.reply);
         let tap = &self.reframer.tap;
         let record = &mut meter.record;

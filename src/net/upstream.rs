@@ -201,15 +201,20 @@ impl Answer {
         }
     }
 
+    /// Gives the buffer back while nothing stands in it.
+    pub fn rest(&mut self) {
+        if self.buf.is_empty() && self.buf.capacity() > 0 {
+            self.buffers.give(std::mem::take(&mut self.buf));
+        }
+    }
+
     /// Waits until there is more to read, without a buffer where none is in use: streams are many
     /// and wait long. May be dropped and asked again.
     ///
     /// # Errors
     /// As the system tells them.
     pub async fn readable(&mut self) -> Result<(), AnswerError> {
-        if self.buf.is_empty() && self.buf.capacity() > 0 {
-            self.buffers.give(std::mem::take(&mut self.buf));
-        }
+        self.rest();
         let ready = self.stream.readable().await;
         ready.map_err(|error| AnswerError::Closed { silent: false, error: Some(error) })
     }

@@ -67,7 +67,8 @@ fn recorded_messages() {
         eprintln!("CRABLLM_H1_CORPUS is not set: only the table of this file is tested");
         return;
     };
-    let text = std::fs::read_to_string(path).unwrap();
+    let file = std::path::Path::new(&path).join("h1.jsonl");
+    let text = std::fs::read_to_string(file).unwrap();
     let (mut refused, mut normalised, mut unfinished) = (0, 0, 0);
     for line in text.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
