@@ -30,6 +30,9 @@ const ALLOWED: Duration = Duration::from_millis(20);
 /// What a loaded machine may add to the slowest try.
 const WORST: Duration = Duration::from_millis(100);
 
+/// Brings one request for every id into the phase; the clients and their connections upstream.
+type Begin = dyn Fn(&Lab, &[String]) -> Vec<(Client, usize)>;
+
 /// Lets the client go in one of three ways; when it was done.
 fn hang_up(client: Client, how: usize) -> (Instant, Option<Client>) {
     let now = Instant::now();
@@ -47,10 +50,10 @@ fn hang_up(client: Client, how: usize) -> (Instant, Option<Client>) {
 
 /// Runs one phase [`TRIES`] times for each way of going, and judges the times. What else the machine
 /// does can only add to them, so the best of [`ROUNDS`] counts.
-fn measure(lab: &Lab, phase: &str, begin: impl Fn(&Lab, &str) -> (Client, usize)) {
+fn measure(lab: &Lab, phase: &str, begin: &Begin) {
     for (how, way) in ["a reset", "a close", "a half-close"].into_iter().enumerate() {
         let in_time = (0..ROUNDS).any(|_| {
-            let times = round(lab, how, &begin);
+            let times = round(lab, how, begin);
             let (median, p90, max) = (times[TRIES / 2], times[TRIES * 9 / 10], times[TRIES - 1]);
             println!("{phase}, {way}: median {median:?}, p90 {p90:?}, max {max:?}");
             p90 <= ALLOWED && max <= WORST
@@ -60,15 +63,14 @@ fn measure(lab: &Lab, phase: &str, begin: impl Fn(&Lab, &str) -> (Client, usize)
 }
 
 /// The times of one round, in order; every request has its record.
-fn round(lab: &Lab, how: usize, begin: impl Fn(&Lab, &str) -> (Client, usize)) -> Vec<Duration> {
-    let (mut times, mut ids) = (Vec::new(), Vec::new());
-    for _ in 0..TRIES {
-        let id = fresh_id("hangup");
-        let (client, conn) = begin(lab, &id);
+fn round(lab: &Lab, how: usize, begin: &Begin) -> Vec<Duration> {
+    let ids: Vec<String> = (0..TRIES).map(|_| fresh_id("hangup")).collect();
+    let mut times = Vec::new();
+    // All of them stand before the first one goes, so that nothing else is done meanwhile.
+    for (client, conn) in begin(lab, &ids) {
         let (left, kept) = hang_up(client, how);
         let (closed, _) = lab.upstream.wait_closed(conn);
         times.push(closed.saturating_duration_since(left));
-        ids.push(id);
         drop(kept);
     }
     for id in ids {
@@ -79,20 +81,23 @@ fn round(lab: &Lab, how: usize, begin: impl Fn(&Lab, &str) -> (Client, usize)) -
     times
 }
 
-/// The connection that carried the request of this id.
-fn connection_of(lab: &Lab, id: &str) -> usize {
-    lab.upstream.wait_user(id).conn
+/// Sends one request for every id; the clients and their connections upstream.
+fn begin(lab: &Lab, ids: &[String], stream: bool) -> Vec<(Client, usize)> {
+    let begun = ids.iter().map(|id| {
+        let mut client = lab.client();
+        client.send(&Req::chat(fixtures::ask("real-model", stream, id)).id(id).bytes());
+        let conn = lab.upstream.wait_user(id).conn;
+        (client, conn)
+    });
+    begun.collect()
 }
 
 #[test]
 fn while_waiting_for_the_head() {
     let lab = Lab::alone(|setup| setup, |_| Script::default().hold());
     for stream in [false, true] {
-        measure(&lab, &format!("waiting for the head (stream {stream})"), |lab, id| {
-            let mut client = lab.client();
-            client.send(&Req::chat(fixtures::ask("real-model", stream, id)).id(id).bytes());
-            (client, connection_of(lab, id))
-        });
+        let phase = format!("waiting for the head (stream {stream})");
+        measure(&lab, &phase, &move |lab, ids| begin(lab, ids, stream));
     }
 }
 
@@ -100,11 +105,7 @@ fn while_waiting_for_the_head() {
 fn in_the_middle_of_a_whole_answer() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"id\":";
     let lab = Lab::alone(|setup| setup, move |_| Script::default().send(half).hold());
-    measure(&lab, "in a whole answer", |lab, id| {
-        let mut client = lab.client();
-        client.send(&Req::chat(fixtures::ask("real-model", false, id)).id(id).bytes());
-        (client, connection_of(lab, id))
-    });
+    measure(&lab, "in a whole answer", &|lab, ids| begin(lab, ids, false));
 }
 
 #[test]
@@ -118,12 +119,13 @@ fn in_the_middle_of_a_stream() {
             sent.fold(start, |script, event| script.send(http::as_chunk(event.as_bytes()))).hold()
         },
     );
-    measure(&lab, "in a stream", |lab, id| {
-        let mut client = lab.client();
-        client.send(&Req::chat(fixtures::ask("real-model", true, id)).id(id).bytes());
-        client.head().expect("a head");
-        client.until("w0");
-        (client, connection_of(lab, id))
+    measure(&lab, "in a stream", &|lab, ids| {
+        let mut begun = begin(lab, ids, true);
+        for (client, _) in &mut begun {
+            client.head().expect("a head");
+            client.until("w0");
+        }
+        begun
     });
 }
 
@@ -135,12 +137,12 @@ fn while_it_does_not_read() {
         |setup| setup,
         move |_| Script::default().send(STREAM_HEAD).flood(event.clone()),
     );
-    measure(&lab, "not reading", |lab, id| {
-        let mut client = lab.client();
-        client.send(&Req::chat(fixtures::ask("real-model", true, id)).id(id).bytes());
-        let conn = connection_of(lab, id);
-        lab.upstream.wait("a blocked write", |log| log.conns[conn].blocked.then_some(()));
-        (client, conn)
+    measure(&lab, "not reading", &|lab, ids| {
+        let begun = begin(lab, ids, true);
+        lab.upstream.wait("blocked writes", |log| {
+            begun.iter().all(|(_, conn)| log.conns[*conn].blocked).then_some(())
+        });
+        begun
     });
 }
 

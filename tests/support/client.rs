@@ -17,6 +17,7 @@ use socket2::Socket;
 use socket2::Type;
 
 use crate::support::DEADLINE;
+use crate::support::SEGMENT;
 use crate::support::fixtures::KEY;
 use crate::support::http;
 use crate::support::http::Chunk;
@@ -28,9 +29,6 @@ const TOO_MUCH: usize = 64 << 20;
 
 /// The kernel's buffer for what is received.
 const BUFFER: usize = 64 << 10;
-
-/// Largest segment, that of an Ethernet: a kernel sizes its buffers by it, and loopback's is huge.
-const SEGMENT: u32 = 1460;
 
 /// How reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// Longest wait for an event that must come: generous, since it only costs time when a test fails.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Largest segment, that of an Ethernet: a kernel sizes its buffers by it, and loopback's is huge.
+pub const SEGMENT: u32 = 1460;
+
 /// A request id that no other request of this process has.
 pub fn fresh_id(label: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -24,6 +24,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::DEADLINE;
+use crate::support::SEGMENT;
 use crate::support::http::Head;
 use crate::support::script::Cut;
 use crate::support::script::Script;
@@ -32,8 +33,9 @@ use crate::support::script::Step;
 /// The kernel's buffer for what is sent: a gateway that stops reading is noticed after little.
 const BUFFER: usize = 64 << 10;
 
-/// A write that waits this long counts as blocked: the gateway has stopped reading.
-const BLOCKED: Duration = Duration::from_millis(50);
+/// A write that waits this long counts as blocked: the gateway has stopped reading, and is not only
+/// busy with others.
+const BLOCKED: Duration = Duration::from_millis(250);
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -125,6 +127,7 @@ impl Upstream {
         answer: impl Fn(&Seen) -> Script + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind the upstream");
+        socket2::SockRef::from(&listener).set_tcp_mss(SEGMENT).expect("segment size");
         let addr = listener.local_addr().expect("local address");
         let shared = Arc::new(Shared::default());
         let stop = Arc::new(AtomicBool::new(false));
@@ -174,7 +177,11 @@ impl Upstream {
                 return found;
             }
             let left = until.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the upstream never saw: {what}");
+            if left.is_zero() {
+                // The threads of the upstream go on with the log.
+                drop(log);
+                panic!("the upstream never saw: {what}");
+            }
             log = self.shared.changed.wait_timeout(log, left).expect("log").0;
         }
     }
