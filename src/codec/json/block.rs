@@ -17,6 +17,14 @@ pub struct Masks {
     pub control: u64,
 }
 
+impl Masks {
+    /// Without what is only looked for to be refused.
+    #[inline]
+    pub const fn unchecked(self) -> Self {
+        Self { control: 0, ..self }
+    }
+}
+
 /// Opening and closing brackets of both kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Brackets {
@@ -193,6 +201,11 @@ pub mod portable {
         /// The first stop in `text` from `at` on; see `seek` above.
         pub fn seek(self, text: &[u8], at: usize, stop: &mut Stop) -> bool {
             super::seek(text, at, stop, masks, |_, rest, escaped| escapes::wrong(rest, escaped))
+        }
+
+        /// The same in a text that was validated: the stops are the ends of strings alone.
+        pub fn seek_quote(self, text: &[u8], at: usize, stop: &mut Stop) -> bool {
+            super::seek(text, at, stop, |block| masks(block).unchecked(), |_, _, _| 0)
         }
     }
 

@@ -100,6 +100,18 @@ impl Level {
             Set::Sse2 => seek_sse2(text, at, stop),
         }
     }
+
+    /// The same in a text that was validated: the stops are the ends of strings alone.
+    #[inline]
+    pub fn seek_quote(self, text: &[u8], at: usize, stop: &mut Stop) -> bool {
+        match self.0 {
+            // SAFETY: the same as for `seek`.
+            Set::Avx512 => unsafe { seek_quote_avx512(text, at, stop) },
+            // SAFETY: the same.
+            Set::Avx2 => unsafe { seek_quote_avx2(text, at, stop) },
+            Set::Sse2 => seek_quote_sse2(text, at, stop),
+        }
+    }
 }
 
 fn has_avx2() -> bool {
@@ -119,6 +131,11 @@ fn seek_sse2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
     block::seek(text, at, stop, masks, |_, rest, escaped| escapes::wrong(rest, escaped))
 }
 
+#[inline(never)]
+fn seek_quote_sse2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
+    block::seek(text, at, stop, |block| masks(block).unchecked(), |_, _, _| 0)
+}
+
 /// By the low and the high half of a byte: a bit that both have tells that the byte makes an escape
 /// by itself. The bits stand for `"/`, for `\`, for `bfn` and for `rt`.
 const SIMPLE: [u128; 2] = [
@@ -130,16 +147,6 @@ type Halves = [__m256i; 2];
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn seek_avx2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
-    let masks = |block: &[u8; LEN]| {
-        let [a, b] = load_256(block);
-        let lowest = _mm256_min_epu8(a, b);
-        // Most blocks have no control byte at all, so where they are is asked only if there are any.
-        let control = match _mm256_movemask_epi8(at_most_256(lowest, 0x1F)) {
-            0 => 0,
-            _ => gather_256([at_most_256(a, 0x1F), at_most_256(b, 0x1F)]),
-        };
-        Masks { quote: equal_256([a, b], b'"'), slash: equal_256([a, b], b'\\'), control }
-    };
     let wrong = |block: &[u8; LEN], rest: &[u8], escaped: u64| {
         let halves = load_256(block);
         let odd = escaped & gather_256(halves.map(|half| not_simple_256(half)));
@@ -150,7 +157,25 @@ fn seek_avx2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
         let behind = escapes::first_digits(rest.get(LEN..).unwrap_or_default());
         odd & !(equal_256(halves, b'u') & escapes::before_four(hex, behind))
     };
-    block::seek(text, at, stop, masks, wrong)
+    block::seek(text, at, stop, |block| masks_256(block), wrong)
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn seek_quote_avx2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
+    block::seek(text, at, stop, |block| masks_256(block).unchecked(), |_, _, _| 0)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn masks_256(block: &[u8; LEN]) -> Masks {
+    let [a, b] = load_256(block);
+    let lowest = _mm256_min_epu8(a, b);
+    // Most blocks have no control byte at all, so where they are is asked only if there are any.
+    let control = match _mm256_movemask_epi8(at_most_256(lowest, 0x1F)) {
+        0 => 0,
+        _ => gather_256([at_most_256(a, 0x1F), at_most_256(b, 0x1F)]),
+    };
+    Masks { quote: equal_256([a, b], b'"'), slash: equal_256([a, b], b'\\'), control }
 }
 
 #[inline]
@@ -215,14 +240,6 @@ fn splat_256(byte: u8) -> __m256i {
 
 #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn seek_avx512(text: &[u8], at: usize, stop: &mut Stop) -> bool {
-    let masks = |block: &[u8; LEN]| {
-        let bytes = load_512(block);
-        Masks {
-            quote: _mm512_cmpeq_epi8_mask(bytes, splat_512(b'"')),
-            slash: _mm512_cmpeq_epi8_mask(bytes, splat_512(b'\\')),
-            control: _mm512_cmplt_epu8_mask(bytes, splat_512(b' ')),
-        }
-    };
     let wrong = |block: &[u8; LEN], rest: &[u8], escaped: u64| {
         let bytes = load_512(block);
         let odd = escaped & not_simple_512(bytes);
@@ -233,7 +250,23 @@ fn seek_avx512(text: &[u8], at: usize, stop: &mut Stop) -> bool {
         let digits = escapes::before_four(hex_512(bytes), behind);
         odd & !(_mm512_cmpeq_epi8_mask(bytes, splat_512(b'u')) & digits)
     };
-    block::seek(text, at, stop, masks, wrong)
+    block::seek(text, at, stop, |block| masks_512(block), wrong)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn seek_quote_avx512(text: &[u8], at: usize, stop: &mut Stop) -> bool {
+    block::seek(text, at, stop, |block| masks_512(block).unchecked(), |_, _, _| 0)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn masks_512(block: &[u8; LEN]) -> Masks {
+    let bytes = load_512(block);
+    Masks {
+        quote: _mm512_cmpeq_epi8_mask(bytes, splat_512(b'"')),
+        slash: _mm512_cmpeq_epi8_mask(bytes, splat_512(b'\\')),
+        control: _mm512_cmplt_epu8_mask(bytes, splat_512(b' ')),
+    }
 }
 
 #[inline]

@@ -33,7 +33,7 @@ pub fn string_end(text: &[u8], start: usize) -> usize {
 /// The same from `at` on, which no backslash escapes and which is in the first block.
 fn long_string_end(text: &[u8], at: usize) -> usize {
     let mut stop = Stop::default();
-    if !Level::best().seek(text, at, &mut stop) {
+    if !Level::best().seek_quote(text, at, &mut stop) {
         return text.len();
     }
     let first = stop.end - block::LEN;
@@ -58,7 +58,7 @@ fn container_end(text: &[u8]) -> usize {
             let escaped;
             (escaped, stop.carry) = block::escaped(masks.slash, stop.carry);
             stop.quotes = masks.quote & !escaped;
-        } else if level.seek(text, at, &mut stop) {
+        } else if level.seek_quote(text, at, &mut stop) {
             // A string has no stop but its end, so that brackets in it are passed over unseen.
             at = stop.end - block::LEN;
         } else {

@@ -63,8 +63,7 @@ impl<'a> Strings<'a> {
     fn seek(&mut self, at: usize) -> Result<u64, Error> {
         // A branch, so that the next block is looked at before it is known where in it `at` is.
         if at - self.block.end >= block::LEN {
-            // Blocks left out between strings end in no escape: the grammar has no backslash there.
-            self.block.carry = 0;
+            // The carry is 0: between strings the grammar has no backslash.
             self.block.end = at - at % block::LEN;
         }
         if !self.level.seek(self.text, at, &mut self.block) {

@@ -112,6 +112,29 @@ fn runs_of_good_escapes_are_passed_on_every_level() {
 }
 
 #[test]
+fn quotes_are_found_on_every_level() {
+    let escapes = ["\\u4f60", "\\\\", "\\\"", "xxxxxxxxxxxxxxxxxxxxxxx"];
+    let mut bytes = Bytes(0x0FED_CBA9_8765_4321);
+    for round in 0..500 {
+        let mut text: String =
+            (0..round % 61).map(|_| escapes[bytes.next(b"\x00\x01\x02") as usize % 4]).collect();
+        let length = text.len();
+        text.push_str("\",\n");
+        let quote = |seek: &dyn Fn(&mut Stop) -> bool| {
+            let mut stop = Stop::default();
+            assert!(seek(&mut stop));
+            stop.end - LEN + stop.quotes.trailing_zeros() as usize
+        };
+        let text = text.as_bytes();
+        assert_eq!(quote(&|s| portable::Level.seek_quote(text, 0, s)), length);
+        #[cfg(target_arch = "x86_64")]
+        for level in Level::all() {
+            assert_eq!(quote(&|s| level.seek_quote(text, 0, s)), length, "{level:?}");
+        }
+    }
+}
+
+#[test]
 fn every_byte_behind_a_backslash_is_judged_alike() {
     for byte in 0..=u8::MAX {
         for before in [0, 1, 15, 30, 31, 32, 62, 63, 64] {
