@@ -3,11 +3,13 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import threading
 
 import openai
 import pytest
+import trustme
 
 import mock_upstream
 
@@ -40,10 +42,11 @@ level = "info"
 class Gateway:
     """A gateway process; `url` is what a client is given."""
 
-    def __init__(self, directory, port):
+    def __init__(self, directory, port, tables=""):
         file = directory / "crabllm.toml"
         values = {"port": port, "upstream_key": mock_upstream.KEY}
-        file.write_text(CONFIG.format(client_key=CLIENT_KEY, narrow_key=NARROW_KEY, **values))
+        config = CONFIG.format(client_key=CLIENT_KEY, narrow_key=NARROW_KEY, **values)
+        file.write_text(config + tables)
         driver = os.environ.get("CRABLLM_TEST_DRIVER", "auto")
         command = [os.environ["CRABLLM_BIN"], "serve", "--config", str(file), "--driver", driver]
         self.process = subprocess.Popen(
@@ -57,7 +60,7 @@ class Gateway:
         self.url = None
         for line in self.process.stderr:
             self.log.append(line)
-            found = re.search(r"listening on (http://\S+)", line)
+            found = re.search(r"listening on (https?://\S+)", line)
             if found:
                 self.url = found.group(1) + "/v1"
                 break
@@ -84,6 +87,29 @@ def mock():
 def gateway(mock, tmp_path_factory):
     running = Gateway(tmp_path_factory.mktemp("gateway"), mock.port)
     yield running
+    running.stop()
+
+
+@pytest.fixture
+def https_client(mock, tmp_path):
+    """A client of a gateway that serves HTTPS with a certificate of an authority of its own."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    for part in issued.cert_chain_pems:
+        part.write_to_path(str(cert), append=True)
+    issued.private_key_pem.write_to_path(str(key))
+    running = Gateway(tmp_path, mock.port, f'[tls]\ncert = "{cert}"\nkey = "{key}"\n')
+    assert running.url.startswith("https://")
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    with openai.OpenAI(
+        base_url=running.url,
+        api_key=CLIENT_KEY,
+        max_retries=0,
+        http_client=openai.DefaultHttpxClient(verify=trust, timeout=20),
+    ) as made:
+        yield made
     running.stop()
 
 

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Longest wait for an event that must come: generous, since it only costs time when a test fails.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Largest segment, that of an Ethernet: a kernel sizes its buffers by it, and loopback's is huge.
 pub const SEGMENT: u32 = 1460;
