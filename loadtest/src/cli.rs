@@ -122,6 +122,13 @@ struct CompareArgs {
     /// Seconds before that.
     #[arg(long, default_value_t = 1.0)]
     warmup: f64,
+    /// Seconds of rest before each run: a machine that lends its cores by credit takes them back
+    /// from who has used them for long.
+    #[arg(long, default_value_t = 0.0)]
+    rest: f64,
+    /// Runs are repeated, a few times each, until this share of the window was calm.
+    #[arg(long, default_value_t = 0.0)]
+    calm: f64,
     /// Repeats an order of the candidates.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -208,6 +215,8 @@ fn run_comparison(args: CompareArgs) -> Result<()> {
         drivers: args.drivers,
         duration: seconds("--duration", args.duration)?,
         warmup: seconds("--warmup", args.warmup)?,
+        rest: seconds("--rest", args.rest)?,
+        calm: args.calm,
         seed: args.seed,
         json: args.json,
     };

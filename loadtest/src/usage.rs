@@ -16,8 +16,13 @@ pub struct CpuTime {
 impl CpuTime {
     /// Reads the figures of `pid` and all its descendants.
     pub fn of(pid: u32) -> Self {
+        Self::of_all(&family(pid))
+    }
+
+    /// Reads the figures of these processes.
+    pub fn of_all(processes: &[u32]) -> Self {
         let mut threads = HashMap::new();
-        for process in family(pid) {
+        for process in processes {
             for thread in numbers_in(&format!("/proc/{process}/task")) {
                 let path = format!("/proc/{process}/task/{thread}/schedstat");
                 let text = fs::read_to_string(path).unwrap_or_default();
@@ -52,7 +57,17 @@ pub fn resident_kib(pid: u32) -> u64 {
 /// Microseconds for which `core` was not idle since the machine started, including what the
 /// hypervisor took from it. The kernel counts in ticks of 10 ms.
 pub fn busy_core(core: usize) -> Option<f64> {
-    let ticks = parse_busy(&fs::read_to_string("/proc/stat").ok()?, core)?;
+    read_ticks(core, &[0, 1, 2, 5, 6, 7])
+}
+
+/// Microseconds that the hypervisor took from `core` since the machine started. The kernel counts
+/// in ticks of 10 ms.
+pub fn stolen(core: usize) -> Option<f64> {
+    read_ticks(core, &[7])
+}
+
+fn read_ticks(core: usize, fields: &[usize]) -> Option<f64> {
+    let ticks = parse_ticks(&fs::read_to_string("/proc/stat").ok()?, core, fields)?;
     Some(ticks as f64 * 1e6 / rustix::param::clock_ticks_per_second() as f64)
 }
 
@@ -92,15 +107,15 @@ fn parse_resident(status: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Ticks of user, nice, system, irq, softirq and steal in /proc/stat; idle and iowait left out.
-fn parse_busy(stat: &str, core: usize) -> Option<u64> {
+/// Ticks in /proc/stat. The fields are user, nice, system, idle, iowait, irq, softirq, steal.
+fn parse_ticks(stat: &str, core: usize, wanted: &[usize]) -> Option<u64> {
     let name = format!("cpu{core}");
     let fields = stat
         .lines()
         .map(str::split_whitespace)
         .find_map(|mut fields| (fields.next() == Some(name.as_str())).then_some(fields))?;
     let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
-    [0, 1, 2, 5, 6, 7].into_iter().map(|index| ticks.get(index).copied()).sum()
+    wanted.iter().map(|index| ticks.get(*index).copied()).sum()
 }
 
 #[cfg(test)]
@@ -116,8 +131,9 @@ mod tests {
     #[test]
     fn busy_leaves_idle_and_waiting_out() {
         let stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu1 1 2 3 100 200 4 5 6 0 0\n";
-        assert_eq!(parse_busy(stat, 1), Some(21));
-        assert_eq!(parse_busy(stat, 0), None);
+        assert_eq!(parse_ticks(stat, 1, &[0, 1, 2, 5, 6, 7]), Some(21));
+        assert_eq!(parse_ticks(stat, 1, &[7]), Some(6));
+        assert_eq!(parse_ticks(stat, 0, &[7]), None);
     }
 
     #[test]

@@ -20,6 +20,9 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::clock;
 use crate::compare::candidate::Candidate;
 use crate::compare::order::Order;
 use crate::compare::report::Report;
@@ -46,6 +49,10 @@ pub struct Options {
     pub duration: Duration,
     /// Time before it.
     pub warmup: Duration,
+    /// Time before each run in which nothing is done.
+    pub rest: Duration,
+    /// The share of a window that must be calm; a run that is not is repeated.
+    pub calm: f64,
     /// Where the order of the candidates comes from.
     pub seed: u64,
     /// A file for all figures.
@@ -66,7 +73,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<String> 
             order.shuffle(&mut turn);
             for candidate in turn {
                 site.stop.check()?;
-                let figures = runner.run(scenario, candidate)?;
+                let figures = calm_run(&runner, options, scenario, candidate)?;
                 let sample = Sample { scenario, candidate: candidate.clone(), round, figures };
                 progress(&format!("round {}: {sample}", round + 1));
                 report.add(sample);
@@ -79,6 +86,26 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<String> 
         std::fs::write(path, text).during(&format!("writing {}", path.display()))?;
     }
     Ok(report.to_string())
+}
+
+/// Runs until the machine was calm enough to tell, or gives up and takes what there is.
+fn calm_run(
+    runner: &Runner<'_>,
+    options: &Options,
+    scenario: &Scenario,
+    candidate: &Candidate,
+) -> Result<Value> {
+    const TRIES: usize = 12;
+    let mut figures = Value::Null;
+    for _ in 0..TRIES {
+        clock::pause(options.rest);
+        figures = runner.run(scenario, candidate)?;
+        let calm = figures.get("calm_share").and_then(Value::as_f64);
+        if calm.is_none_or(|share| share >= options.calm) {
+            break;
+        }
+    }
+    Ok(figures)
 }
 
 /// The candidates for which a scenario measures something.

@@ -219,29 +219,35 @@ const fn compared(title: &'static str, figure: &'static str, digits: usize) -> C
 /// How much of the proxy's core went to something else: how far to trust the row.
 const OTHERS: Column = column("others", "/others_share", 2);
 
+/// How much of the window was calm: CPU times are those of the calm parts.
+const CALM: Column = column("calm", "/calm_share", 2);
+
 fn columns(measure: Measure) -> Vec<Column> {
     match measure {
         Measure::Requests => vec![
-            compared("cpu us/request", "/cpu_us_per_request", 2),
+            compared("cpu us/request", "/calm_cpu_us_per_request", 2),
             column("requests/s", "/requests_per_s", 0),
             column("p50 us", "/latency_us/p50", 0),
             column("p99 us", "/latency_us/p99", 0),
+            CALM,
             OTHERS,
         ],
         Measure::Events => vec![
-            compared("cpu us/event", "/cpu_us_per_event", 2),
+            compared("cpu us/event", "/calm_cpu_us_per_event", 2),
             column("events/s", "/events_per_s", 0),
             column("first p50 us", "/first_event_us/p50", 0),
             column("gap p50 us", "/gap_us/p50", 0),
             column("gap p99 us", "/gap_us/p99", 0),
+            CALM,
             OTHERS,
         ],
         Measure::Latency => vec![
-            compared("cpu us/request", "/cpu_us_per_request", 2),
+            compared("cpu us/request", "/calm_cpu_us_per_request", 2),
             column("p50 us", "/latency_us/p50", 0),
             column("p99 us", "/latency_us/p99", 0),
             column("added p50 us", "/added_p50_us", 0),
             column("added p99 us", "/added_p99_us", 0),
+            CALM,
             OTHERS,
         ],
         Measure::Memory { streams } => {

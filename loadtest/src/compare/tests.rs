@@ -78,7 +78,7 @@ fn ratios_are_medians_over_rounds_and_faults_are_summed() {
     let mut all = Report::new(&[named("small")], &[Candidate::Nginx, gateway.clone()]);
     for (round, (nginx, ours)) in [(10.0, 5.0), (20.0, 5.0), (10.0, 8.0)].into_iter().enumerate() {
         let round = u32::try_from(round).unwrap();
-        let figures = |cpu: f64| json!({"cpu_us_per_request": cpu, "faults": 1});
+        let figures = |cpu: f64| json!({"calm_cpu_us_per_request": cpu, "faults": 1});
         all.add(sample("small", Candidate::Nginx, round, figures(nginx)));
         all.add(sample("small", gateway.clone(), round, figures(ours)));
     }

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::error::Context;
 use crate::error::Result;
 use crate::load::Options;
+use crate::load::calm::Calm;
 use crate::load::connection::Connection;
 use crate::load::connection::Outcome;
 use crate::load::connection::Shared;
@@ -49,6 +50,7 @@ pub struct Generator<'a> {
     dropped: u64,
     /// Connections that had their one request.
     settled: usize,
+    calm: Option<Calm>,
     first: Reading,
     opened: Reading,
     closed: Reading,
@@ -91,6 +93,7 @@ impl<'a> Generator<'a> {
             schedule: options.rate.map(|rate| Schedule { start: now, rate, index: 0 }),
             dropped: 0,
             settled: 0,
+            calm: Calm::new(options),
             opened: first.clone(),
             closed: first.clone(),
             first,
@@ -103,6 +106,9 @@ impl<'a> Generator<'a> {
         while self.phase != Phase::Over {
             let now = clock::now();
             self.change_phase(now);
+            if let Some(calm) = &mut self.calm {
+                calm.tick(now, &self.shared.tally);
+            }
             self.open_more(now)?;
             self.send_due(now);
             let timeout = self.next_moment().saturating_duration_since(clock::now());
@@ -124,6 +130,9 @@ impl<'a> Generator<'a> {
             Phase::Measure { .. } => {
                 self.opened = Reading::take(self.options, now);
                 self.shared.tally.recording = true;
+                if let Some(calm) = &mut self.calm {
+                    calm.begin(now);
+                }
             }
             Phase::Over => {
                 self.shared.tally.recording = false;
@@ -215,7 +224,8 @@ impl<'a> Generator<'a> {
         let phase = self.phase.ends();
         let opening = self.to_open.front().filter(|_| self.shared.opening < MAX_OPENING).copied();
         let due = self.schedule.map(|schedule| schedule.next());
-        [phase, opening, due].into_iter().flatten().min().unwrap_or(self.closed.at)
+        let slice = self.calm.as_ref().and_then(Calm::next);
+        [phase, opening, due, slice].into_iter().flatten().min().unwrap_or(self.closed.at)
     }
 
     fn report(self) -> Report {
@@ -226,6 +236,7 @@ impl<'a> Generator<'a> {
             streaming: connections().filter(|connection| connection.is_streaming()).count(),
             overdue: self.overdue.len() as u64 + self.dropped,
             tally: self.shared.tally,
+            calm: self.calm.map(|calm| calm.work()),
             first: self.first,
             opened: self.opened,
             closed: self.closed,

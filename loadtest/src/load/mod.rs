@@ -4,6 +4,7 @@
 //! (a rate is set): requests are due at fixed times whatever the server does, and latency counts
 //! from the time a request was due, so that a stall is seen by every request it delays.
 
+mod calm;
 mod connection;
 mod generator;
 mod report;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::load::calm::Work;
 use crate::load::tally::Tally;
 use crate::load::window::Reading;
 use crate::stats::tenths;
@@ -14,6 +15,8 @@ use crate::stats::tenths;
 pub struct Report {
     /// What was counted in the window.
     pub tally: Tally,
+    /// What was done while nothing was taken from the proxy's core.
+    pub calm: Option<Work>,
     /// Connections open at its end.
     pub open: usize,
     /// Requests under way at its end.
@@ -54,6 +57,9 @@ impl Report {
         let tally = &self.tally;
         let seconds = self.seconds();
         let each = |count: u64| self.cpu().filter(|_| count > 0).map(|cpu| cpu / count as f64);
+        let calm = |count: fn(&Work) -> u64| {
+            self.calm.filter(|work| count(work) > 0).map(|work| work.cpu / count(&work) as f64)
+        };
         json!({
             "seconds": seconds,
             "requests": tally.requests,
@@ -74,6 +80,9 @@ impl Report {
             "cpu_us": self.cpu(),
             "cpu_us_per_request": each(tally.requests),
             "cpu_us_per_event": each(tally.events),
+            "calm_cpu_us_per_request": calm(|work| work.requests),
+            "calm_cpu_us_per_event": calm(|work| work.events),
+            "calm_share": self.calm.map(|work| work.seconds / seconds),
             "cpu_share": self.cpu().map(|cpu| cpu / (seconds * 1e6)),
             "others_share": self.others(),
             "rss_kib_before": self.first.resident_kib,
