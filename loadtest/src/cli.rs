@@ -107,6 +107,9 @@ struct CompareArgs {
     /// The gateway's binary; without the file, nginx is compared to direct alone.
     #[arg(long, default_value = "target/release/crabllm")]
     gateway: PathBuf,
+    /// The binary of another build, such as that of an older commit, to run beside it.
+    #[arg(long)]
+    other: Option<PathBuf>,
     /// How often each scenario runs through each candidate.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
@@ -210,6 +213,7 @@ fn run_load(args: RunArgs) -> Result<()> {
 fn run_comparison(args: CompareArgs) -> Result<()> {
     let options = compare::Options {
         gateway: args.gateway,
+        other: args.other,
         rounds: args.rounds,
         scenarios: args.scenarios,
         drivers: args.drivers,

@@ -26,6 +26,8 @@ pub enum Candidate {
     Nginx,
     /// The gateway with this I/O driver.
     Gateway(String),
+    /// Another build of it, such as that of an older commit.
+    Other(String),
 }
 
 impl fmt::Display for Candidate {
@@ -34,6 +36,7 @@ impl fmt::Display for Candidate {
             Self::Direct => out.pad("direct"),
             Self::Nginx => out.pad("nginx"),
             Self::Gateway(driver) => out.pad(&format!("crabllm {driver}")),
+            Self::Other(driver) => out.pad(&format!("other {driver}")),
         }
     }
 }
@@ -62,6 +65,10 @@ impl Candidate {
             Self::Direct => Ok(Running { address: mock, key: UPSTREAM_KEY, process: None }),
             Self::Nginx => nginx::start(site, mock, place.core),
             Self::Gateway(driver) => gateway::start(&options.gateway, driver, site, mock, place),
+            Self::Other(driver) => {
+                let path = options.other.as_deref().unwrap_or(&options.gateway);
+                gateway::start(path, driver, site, mock, place)
+            }
         }
     }
 }
@@ -91,6 +98,9 @@ pub fn available(options: &Options, progress: &mut impl FnMut(&str)) -> Result<V
         candidates.extend(options.drivers.iter().cloned().map(Candidate::Gateway));
     } else {
         progress(&format!("without the gateway: no file {}", options.gateway.display()));
+    }
+    if options.other.as_ref().is_some_and(|path| path.is_file()) {
+        candidates.extend(options.drivers.iter().cloned().map(Candidate::Other));
     }
     Ok(candidates)
 }

@@ -39,6 +39,8 @@ use crate::error::Result;
 pub struct Options {
     /// The gateway's binary; left out of the comparison if there is none.
     pub gateway: PathBuf,
+    /// The binary of another build, to compare with.
+    pub other: Option<PathBuf>,
     /// How often each scenario runs through each candidate.
     pub rounds: u32,
     /// Names of scenarios; all if empty.

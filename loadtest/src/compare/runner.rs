@@ -83,7 +83,7 @@ impl<'a> Runner<'a> {
         let refused = self.mock_figure("bad_requests")? - before;
         drop(running);
         add_derived(&mut figures, scenario, left_open + refused);
-        if scenario.once() && matches!(candidate, Candidate::Gateway(_)) {
+        if scenario.once() && matches!(candidate, Candidate::Gateway(_) | Candidate::Other(_)) {
             set(&mut figures, "rss_kib_two_shards", json!(self.idle_memory_of_two(candidate)?));
         }
         Ok(figures)
