@@ -35,12 +35,9 @@ use crate::runtime::Turns;
 use crate::runtime::clock::Micros;
 use crate::runtime::deadline::Deadline;
 
-/// A body up to this size is copied behind its head and goes out with it in one write; a larger
-/// one goes out from where it was read to.
-const COPY: usize = 32 * 1024;
-
-/// An answer up to this size goes out in one write with its head.
-const JOIN: usize = 64 * 1024;
+/// A body up to this size is copied behind its head; a larger one goes out from where it was read
+/// to. Either way both go out in one write.
+const COPY: usize = 8 * 1024;
 
 /// Client headers that say something about the request itself and go on to the upstream. All
 /// others stop here, the client's key above all.
@@ -235,15 +232,16 @@ async fn whole(
         prepared.permit.settle(meter.record.usage);
     }
     let len = body.len();
-    let mut out = core.buffers.take(SMALL.max(if len <= JOIN { len + 1024 } else { 0 }));
+    let mut out = core.buffers.take(SMALL.max(if len <= COPY { len + 1024 } else { 0 }));
     x.reply.head(&mut out, core, meter, Framing::Length(len), &passed);
-    if len <= JOIN {
-        out.extend_from_slice(&body);
-        core.buffers.give(std::mem::take(&mut body));
-    }
     meter.record.response_bytes = len as u64;
+    if len > COPY {
+        x.client.send_both(out, body).await?;
+        return Ok(());
+    }
+    out.extend_from_slice(&body);
+    core.buffers.give(std::mem::take(&mut body));
     x.client.send(out).await?;
-    x.client.send(body).await?;
     Ok(())
 }
 
@@ -295,18 +293,21 @@ impl Call<'_> {
     ) -> Result<Result<(Head, Answer), AnswerError>, Error> {
         let late = |_| self.late("the provider did not take the request in time");
         let out = std::mem::take(&mut prepared.out);
-        let all = 0..out.len();
         self.arm(self.timeouts.idle);
-        let (mut sent, out) = self.deadline.limit(stream.send(out, all)).await.map_err(late)?;
-        prepared.out = out;
-        if sent.is_ok() && prepared.tail < request.body().len() {
+        let sent = if prepared.tail < request.body().len() {
             let (buf, body) = request.lend();
             let rest = body.start + prepared.tail..body.end;
-            self.arm(self.timeouts.idle);
-            let (result, buf) = self.deadline.limit(stream.send(buf, rest)).await.map_err(late)?;
+            let sending = stream.send_both(out, buf, rest);
+            let (sent, out, buf) = self.deadline.limit(sending).await.map_err(late)?;
+            prepared.out = out;
             request.take_back(buf);
-            sent = result;
-        }
+            sent
+        } else {
+            let all = 0..out.len();
+            let (sent, out) = self.deadline.limit(stream.send(out, all)).await.map_err(late)?;
+            prepared.out = out;
+            sent
+        };
         self.arm(self.timeouts.first_byte);
         // An upstream may answer, and close, before it has read all: its answer still counts.
         let head = self.deadline.limit(read_head(stream, &self.core.buffers, inspect)).await;

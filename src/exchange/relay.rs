@@ -30,6 +30,9 @@ use crate::runtime::clock::Micros;
 /// ignore, so that nothing between us takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Microseconds between two reads within which a stream counts as fast.
+const HOT: u64 = 1000;
+
 /// The comment.
 const COMMENT: &[u8] = b": keep-alive\n\n";
 
@@ -43,6 +46,8 @@ struct Relay<'a> {
     reframer: Reframer,
     permit: Permit,
     heard: Micros,
+    /// Whether events follow one another so fast that the next is read without asking first.
+    hot: bool,
 }
 
 /// Passes the stream on. The client is watched all the while.
@@ -67,6 +72,7 @@ pub async fn run(
         reframer: Reframer::new(Tap::new(prepared.hide_usage, prepared.choices)),
         permit: prepared.permit,
         heard: core.clock.now(),
+        hot: false,
     };
     {
         let passing = pin!(relay.pass(&mut answer, out, meter));
@@ -159,14 +165,18 @@ impl Relay<'_> {
         let (call, core) = (self.call, self.call.core);
         self.heard = core.clock.now();
         let silent_until = self.heard.after(call.timeouts.idle);
+        let hot = self.hot;
         let mut read = pin!(async {
-            answer.readable().await?;
+            if !hot {
+                answer.readable().await?;
+            }
             answer.read_more().await
         });
         let mut comment_at = self.heard.after(KEEP_ALIVE);
         loop {
             call.deadline.arm_at(silent_until.min(call.ends).min(comment_at));
             if let Ok(read) = call.deadline.limit(read.as_mut()).await {
+                self.hot = core.clock.refresh().since(self.heard) < HOT;
                 return read.map_err(|error| broken(&error));
             }
             let now = core.clock.now();

@@ -22,6 +22,11 @@ const KEEP: usize = 2 * 1024 * 1024;
 /// Request heads that lie unused at most.
 const HEADS: usize = 256;
 
+/// Room that the next request of about this size finds enough too.
+fn rounded(room: usize) -> usize {
+    if (2 * SMALL..=LARGEST).contains(&room) { room.next_power_of_two() } else { room.max(EVENT) }
+}
+
 /// Buffers by size, for one shard.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers {
@@ -64,10 +69,13 @@ impl Buffers {
     pub fn take(&self, room: usize) -> Vec<u8> {
         let shelf = &*self.shared;
         let Some(mut buf) = shelf.class(room).borrow_mut().pop() else {
-            return Vec::with_capacity(room.max(EVENT));
+            return Vec::with_capacity(rounded(room));
         };
         shelf.kept.set(shelf.kept.get().saturating_sub(buf.capacity()));
-        buf.reserve(room);
+        if buf.capacity() < room {
+            // To let it grow would copy what it held once.
+            buf = Vec::with_capacity(rounded(room));
+        }
         buf
     }
 

@@ -319,8 +319,11 @@ impl Downstream {
     ///
     /// # Errors
     /// [`Gone`] where the client is, or where it takes nothing for `write_timeout`.
-    pub async fn send(&self, mut out: Vec<u8>) -> Result<(), Gone> {
-        let mut sent = 0;
+    pub async fn send(&self, out: Vec<u8>) -> Result<(), Gone> {
+        self.send_from(out, 0).await
+    }
+
+    async fn send_from(&self, mut out: Vec<u8>, mut sent: usize) -> Result<(), Gone> {
         while sent < out.len() {
             let end = out.len().min(sent + PIECE);
             self.deadline.arm(self.limits.write_timeout);
@@ -333,6 +336,19 @@ impl Downstream {
         }
         self.buffers.give(out);
         Ok(())
+    }
+
+    /// Writes a head and its body, which may be large.
+    ///
+    /// # Errors
+    /// As [`Downstream::send`].
+    pub async fn send_both(&self, head: Vec<u8>, body: Vec<u8>) -> Result<(), Gone> {
+        let first = body.len().min(PIECE);
+        self.deadline.arm(self.limits.write_timeout);
+        let written = self.deadline.limit(self.stream.send_both(head, body, 0..first)).await;
+        let Ok((Ok(()), head, body)) = written else { return Err(Gone) };
+        self.buffers.give(head);
+        self.send_from(body, first).await
     }
 
     /// Waits until the client has closed or reset the connection.

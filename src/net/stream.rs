@@ -40,6 +40,30 @@ impl Stream {
         }
     }
 
+    /// Writes `head`, and the bytes of `body` in `range`, as one where that is possible.
+    ///
+    /// # Errors
+    /// As the system or TLS tell them.
+    pub async fn send_both(
+        &self,
+        head: Vec<u8>,
+        body: Vec<u8>,
+        range: Range<usize>,
+    ) -> (io::Result<()>, Vec<u8>, Vec<u8>) {
+        match self {
+            Self::Plain(tcp) => tcp.send_both(head, body, range).await,
+            Self::Tls(tls) => {
+                let all = 0..head.len();
+                let (sent, head) = tls.send(head, all).await;
+                if sent.is_err() {
+                    return (sent, head, body);
+                }
+                let (sent, body) = tls.send(body, range).await;
+                (sent, head, body)
+            }
+        }
+    }
+
     /// Waits until there is something to read, holding no buffer.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ pub mod clock;
 pub mod deadline;
 pub mod driver;
 pub mod panic;
+mod pieces;
 pub mod random;
 pub mod resources;
 pub mod select;

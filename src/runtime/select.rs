@@ -14,6 +14,15 @@ pub enum Either<A, B> {
     Right(B),
 }
 
+/// What `future` comes to if it is ready now; it is asked once.
+pub async fn now<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(move |context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
 /// Waits for `left` or `right`. The other stays as it is: its operation goes on and it can be
 /// waited for again, which a pending read on a living connection needs.
 pub async fn first<A, B>(

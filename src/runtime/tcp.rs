@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
+use std::pin::pin;
 
 use monoio::buf::IoBuf;
 use monoio::buf::IoBufMut;
@@ -25,6 +26,8 @@ use rustix::event::poll;
 use crate::runtime;
 use crate::runtime::deadline::TICK;
 use crate::runtime::driver::Driver;
+use crate::runtime::pieces::Pieces;
+use crate::runtime::select;
 
 /// A connected TCP stream with `TCP_NODELAY` set.
 pub struct Tcp {
@@ -71,7 +74,16 @@ impl Tcp {
     /// # Errors
     /// As the system tells them.
     pub async fn readable(&self) -> io::Result<()> {
-        self.stream().readable(false).await
+        if !monoio::utils::is_legacy() {
+            return self.stream().readable(false).await;
+        }
+        // On epoll what is known of a socket may be out of date, so it is asked, once. After that
+        // every event is news, and need not be checked again.
+        let asked = pin!(self.stream().readable(false));
+        if let Some(ready) = select::now(asked).await {
+            return ready;
+        }
+        self.stream().readable(true).await
     }
 
     /// Reads what has arrived into the spare room of `buf`, behind its content. Zero is the end
@@ -106,6 +118,32 @@ impl Tcp {
             }
         }
         (Ok(()), buf)
+    }
+
+    /// Writes `head`, and the bytes of `body` in `range`, as one.
+    ///
+    /// # Errors
+    /// As the system tells them; some of it may have been written.
+    pub async fn send_both(
+        &self,
+        head: Vec<u8>,
+        body: Vec<u8>,
+        range: Range<usize>,
+    ) -> (io::Result<()>, Vec<u8>, Vec<u8>) {
+        let mut pieces = Pieces::new(head, body, range);
+        let mut result = Ok(());
+        while result.is_ok() && !pieces.is_done() {
+            let written;
+            (written, pieces) = self.stream().writev(pieces).await;
+            match written {
+                Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => pieces.advance(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => result = Err(error),
+            }
+        }
+        let (head, body) = pieces.into_bufs();
+        (result, head, body)
     }
 
     /// Waits until the peer has closed or reset the connection, also behind data nobody has read.
