@@ -16,9 +16,30 @@ pub fn decode(text: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Appends `text` as one segment of a path: every byte but the unreserved ones is escaped (RFC
+/// 3986, 2.3), so that a name can neither leave its place nor add a query.
+pub fn encode_segment(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |n: u8| HEX.get(usize::from(n & 15)).copied().unwrap_or(b'0');
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte)]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, encode_segment};
+
+    #[test]
+    fn a_segment_stays_one() {
+        let mut out = Vec::new();
+        encode_segment(&mut out, "a-b.C_~1/:?#%\u{e9}");
+        assert_eq!(out, b"a-b.C_~1%2F%3A%3F%23%25%C3%A9");
+    }
 
     #[test]
     fn escapes_are_decoded_and_the_rest_stays() {

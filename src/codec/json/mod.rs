@@ -10,6 +10,7 @@ mod error;
 mod escapes;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
+mod object;
 mod scalars;
 mod scan;
 #[cfg(target_arch = "x86_64")]
@@ -31,7 +32,10 @@ pub use error::ErrorKind;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use fuzz::fuzz_json;
+pub use object::Object;
+pub use object::comma;
 pub use string::Str;
+pub use string::write_escaped;
 pub use string::write_str;
 pub use value::Elements;
 pub use value::Kind;
@@ -56,7 +60,7 @@ pub fn validate(text: &[u8]) -> Result<Value<'_>, Error> {
     scan.value(0)?;
     let raw = text.get(start..scan.at()).unwrap_or_default();
     scan.end()?;
-    Ok(Value::new(raw))
+    Ok(Value::trusted(raw))
 }
 
 /// Validates all of `text`, which must be an object, and hands each of its members to `visit` in
@@ -75,11 +79,11 @@ pub fn object<'a>(text: &'a [u8], mut visit: impl FnMut(Member<'a>, usize)) -> R
         return scan.end();
     }
     loop {
-        let key = Str::new(scan.key()?);
+        let key = Str::trusted(scan.key()?);
         let _ = scan.peek();
         let start = scan.at();
         scan.value(1)?;
-        let value = Value::new(text.get(start..scan.at()).unwrap_or_default());
+        let value = Value::trusted(text.get(start..scan.at()).unwrap_or_default());
         visit(Member { key, value }, start);
         if scan.eat(b'}') {
             return scan.end();

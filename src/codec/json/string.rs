@@ -10,8 +10,10 @@ use crate::codec::json::block;
 pub struct Str<'a>(&'a [u8]);
 
 impl<'a> Str<'a> {
-    /// Takes bytes that were validated.
-    pub(super) const fn new(raw: &'a [u8]) -> Self {
+    /// Takes bytes that stood between the quotes of a validated string, or that
+    /// [`write_str`] wrote there.
+    #[must_use]
+    pub const fn trusted(raw: &'a [u8]) -> Self {
         Self(raw)
     }
 
@@ -110,9 +112,15 @@ fn unit(text: &[u8]) -> Option<u32> {
 
 /// Appends `s` as a JSON string with its quotes. Only what RFC 8259 demands is escaped.
 pub fn write_str(out: &mut Vec<u8>, s: &str) {
-    let text = s.as_bytes();
-    out.reserve(text.len() + 2);
+    out.reserve(s.len() + 2);
     out.push(b'"');
+    write_escaped(out, s);
+    out.push(b'"');
+}
+
+/// Appends what stands between the quotes of `s` as a JSON string.
+pub fn write_escaped(out: &mut Vec<u8>, s: &str) {
+    let text = s.as_bytes();
     let mut copied = 0;
     let mut at = 0;
     while let Some(masks) = block::masks_at(text, at) {
@@ -127,7 +135,6 @@ pub fn write_str(out: &mut Vec<u8>, s: &str) {
         at += block::LEN;
     }
     out.extend_from_slice(text.get(copied..).unwrap_or_default());
-    out.push(b'"');
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
