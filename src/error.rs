@@ -28,8 +28,6 @@ pub enum Kind {
     BodyTooLarge,
     /// The client took too long to send its request.
     RequestTimeout,
-    /// Configured, but not served by this version.
-    NotServed,
     /// A limit of the key is reached.
     RateLimited,
     /// The gateway has no room for another request.
@@ -67,7 +65,7 @@ pub enum Fault {
 
 impl Kind {
     /// All kinds, for tables and tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
@@ -77,7 +75,6 @@ impl Kind {
         Self::NoSuchModel,
         Self::BodyTooLarge,
         Self::RequestTimeout,
-        Self::NotServed,
         Self::RateLimited,
         Self::Overloaded,
         Self::ShuttingDown,
@@ -106,9 +103,7 @@ impl Kind {
             | Self::RequestTimeout
             | Self::RateLimited
             | Self::ClientGone => Fault::Client,
-            Self::NotServed | Self::Overloaded | Self::ShuttingDown | Self::Internal => {
-                Fault::Gateway
-            }
+            Self::Overloaded | Self::ShuttingDown | Self::Internal => Fault::Gateway,
             Self::UpstreamConnect
             | Self::UpstreamTls
             | Self::UpstreamClosed
@@ -134,7 +129,6 @@ impl Kind {
             Self::RateLimited => 429,
             Self::ClientGone => 499,
             Self::Internal => 500,
-            Self::NotServed => 501,
             Self::UpstreamConnect
             | Self::UpstreamTls
             | Self::UpstreamClosed
@@ -158,7 +152,6 @@ impl Kind {
             Self::NoSuchModel => "model_not_found",
             Self::BodyTooLarge => "request_too_large",
             Self::RequestTimeout => "request_timeout",
-            Self::NotServed => "not_served",
             Self::RateLimited => "rate_limit_exceeded",
             Self::Overloaded => "overloaded",
             Self::ShuttingDown => "shutting_down",
@@ -215,7 +208,7 @@ mod tests {
             let status = kind.status();
             match kind.fault() {
                 Fault::Client => assert!((400..500).contains(&status), "{kind:?}"),
-                Fault::Gateway => assert!(matches!(status, 500 | 501 | 503), "{kind:?}"),
+                Fault::Gateway => assert!(matches!(status, 500 | 503), "{kind:?}"),
                 Fault::Upstream => assert!(matches!(status, 502 | 504), "{kind:?}"),
             }
         }

@@ -6,7 +6,6 @@ use super::Kind;
 use super::Model;
 use super::Provider;
 use super::provider::OPENAI_URL;
-use super::provider::not_served;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,8 +105,8 @@ impl fmt::Display for ExpandError {
 
 /// The configuration when there is no file, and what was found in the environment, a line each.
 ///
-/// The demo provider is always there. A provider whose kind is not served gets no model, so that
-/// it takes none from one that is; it can be named as `provider/model`.
+/// The demo provider is always there. OpenAI takes every model; the models of all others are
+/// reached as `provider/model`.
 pub fn from_environment(env: &Env) -> (Config, Vec<String>) {
     let mut config = Config::default();
     let mut found = Vec::new();
@@ -124,8 +123,8 @@ pub fn from_environment(env: &Env) -> (Config, Vec<String>) {
         }
     }
     for (variable, provider) in others(env) {
-        found.push(format!("{variable}: provider {}", provider.name));
-        config.warnings.push(not_served(&provider.name, provider.kind));
+        let name = &provider.name;
+        found.push(format!("{variable}: provider {name}, its models as {name}/MODEL"));
         config.providers.push(provider);
     }
     (config, found)
@@ -148,7 +147,7 @@ fn openai(env: &Env, key: &str) -> Result<(Provider, BaseUrl), String> {
     Ok((provider, url))
 }
 
-/// Providers of kinds that are not served, with the variable that names each.
+/// The other providers, with the variable that names each.
 fn others(env: &Env) -> Vec<(&'static str, Provider)> {
     let mut list = Vec::new();
     let keyed = |name: &str, kind, key: &str| {

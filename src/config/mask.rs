@@ -141,6 +141,12 @@ impl Config {
             page.table(&format!("[pricing.{}]", key(model)));
             write_price(page, price);
         }
+        for (model, facts) in &self.models {
+            page.table(&format!("[models.{}]", key(model)));
+            for (name, value) in facts.lines() {
+                page.line(name, value);
+            }
+        }
     }
 
     fn write_keys(&self, page: &mut Page) {

@@ -9,10 +9,12 @@ mod check;
 mod client;
 mod decimal;
 mod env;
+mod facts;
 mod file;
 mod keys;
 mod load;
 mod mask;
+mod models;
 mod problem;
 mod provider;
 mod sections;
@@ -30,8 +32,10 @@ pub use self::client::KeySecret;
 pub use self::client::Period;
 pub use self::env::Env;
 pub use self::env::from_environment;
+pub use self::facts::ModelFacts;
 pub use self::load::load;
 pub use self::load::parse;
+pub use self::models::Models;
 pub use self::named::UnknownName;
 pub use self::problem::Problem;
 pub use self::problem::Problems;
@@ -77,6 +81,8 @@ pub struct Config {
     pub keys: Vec<Key>,
     /// Model name to prices.
     pub pricing: BTreeMap<String, Price>,
+    /// How the names of models begin, to what is known of them beside the table of the binary.
+    pub models: BTreeMap<String, ModelFacts>,
     /// What is switched on beside the relay itself.
     pub extensions: Extensions,
     /// Where counters and budgets are kept.
@@ -101,6 +107,7 @@ impl Default for Config {
             fallbacks: BTreeMap::new(),
             keys: Vec::new(),
             pricing: BTreeMap::new(),
+            models: BTreeMap::new(),
             extensions: Extensions::default(),
             storage: Storage::Memory,
             warnings: Vec::new(),

@@ -61,13 +61,6 @@ const MEANT_FOR: [(&str, Kind); 6] = [
     ("tokens_per_second", Kind::Demo),
 ];
 
-/// The warning about a provider whose kind this version does not serve.
-pub(super) fn not_served(name: &str, kind: Kind) -> String {
-    format!(
-        "providers.{name}: kind \"{kind}\" is not served by this version; its models answer 501"
-    )
-}
-
 /// Reads one provider; `None` only when its kind is unknown.
 pub(super) fn read(name: &str, value: &Value<'_>) -> Option<Provider> {
     if !is_name(name) {
@@ -245,9 +238,6 @@ fn is_token(name: &str) -> bool {
 /// Warns of what this version or this kind does not use.
 fn advise(table: &Table<'_>, provider: &Provider) {
     let source = table.source();
-    if !provider.kind.is_served() {
-        source.warn(not_served(&provider.name, provider.kind));
-    }
     for (name, kind) in MEANT_FOR {
         let key = format!("{}.{name}", table.key());
         if provider.kind != kind && source.has(&key) {

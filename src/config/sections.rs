@@ -9,6 +9,7 @@ use super::DriverChoice;
 use super::Extensions;
 use super::Limits;
 use super::LogLevel;
+use super::ModelFacts;
 use super::Price;
 use super::RateLimitExt;
 use super::Runtime;
@@ -62,10 +63,10 @@ pub(super) const PICODOLLAR_PLACES: u32 = 12;
 pub(super) const MOST_BUDGET: u128 = 1_000_000_000 * 1_000_000_000_000;
 
 /// Digits after the point of USD per million tokens: picodollars a token.
-const PRICE_PLACES: u32 = 6;
+pub(super) const PRICE_PLACES: u32 = 6;
 
 /// A million USD per million tokens, in picodollars a token.
-const MOST_PRICE: u128 = 1_000_000 * 1_000_000;
+pub(super) const MOST_PRICE: u128 = 1_000_000 * 1_000_000;
 
 /// Puts a value that could be read in place of the default.
 pub(super) fn set<T>(slot: &mut T, value: Option<T>) {
@@ -88,6 +89,7 @@ pub(super) fn read(root: &mut Table<'_>, config: &mut Config) {
     let chains = root.table("fallbacks");
     set(&mut config.fallbacks, chains.map(|table| names(&table, chain)));
     set(&mut config.pricing, root.table("pricing").map(|table| names(&table, price)));
+    set(&mut config.models, root.table("models").map(|table| names(&table, model)));
     set(&mut config.extensions, root.table("extensions").map(extensions));
     set(&mut config.storage, root.table("storage").and_then(storage));
 }
@@ -166,6 +168,13 @@ fn price(value: &Value<'_>) -> Option<Price> {
     };
     table.finish();
     Some(price)
+}
+
+fn model(value: &Value<'_>) -> Option<ModelFacts> {
+    let mut table = value.table()?;
+    let facts = ModelFacts::read(&mut table);
+    table.finish();
+    Some(facts)
 }
 
 fn extensions(mut table: Table<'_>) -> Extensions {

@@ -105,16 +105,6 @@ named! {
     }
 }
 
-impl Kind {
-    /// Whether this version serves the kind; a model of one it does not serve answers 501.
-    pub const fn is_served(self) -> bool {
-        match self {
-            Self::Openai | Self::Demo => true,
-            Self::Anthropic | Self::Google | Self::Azure | Self::Bedrock | Self::Ollama => false,
-        }
-    }
-}
-
 /// One model of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {

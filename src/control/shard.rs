@@ -13,6 +13,7 @@ use crate::config::DriverChoice;
 use crate::exchange::core::Core;
 use crate::exchange::core::Date;
 use crate::exchange::core::Snapshot;
+use crate::exchange::signatures::Signatures;
 use crate::limit::Limits;
 use crate::net::buffers::Buffers;
 use crate::net::pool::Pool;
@@ -105,6 +106,7 @@ async fn live(seed: Seed, driver: Driver) -> io::Result<()> {
         resolver: Resolver::new(seed.questions, clock.clone()),
         ledger: Rc::new(Ledger::new(seed.records, clock.clone())),
         limits: Rc::new(Limits::default()),
+        signatures: Signatures::default(),
         random: Random::from_system(),
         draining: Rc::new(Cell::new(false)),
         date: Date::default(),

@@ -13,11 +13,13 @@ use crate::auth::Keys;
 use crate::auth::Models;
 use crate::auth::digest;
 use crate::codec::http1;
+use crate::config;
 use crate::config::AuthMode;
 use crate::config::Config;
 use crate::config::Env;
 use crate::config::Key;
 use crate::config::KeySecret;
+use crate::exchange::signatures::Signatures;
 use crate::limit::Limits;
 use crate::net::buffers::Buffers;
 use crate::net::downstream::ClientLimits;
@@ -47,6 +49,8 @@ pub struct Snapshot {
     pub table: Table,
     /// In the order of the configuration; deployments refer to them by position.
     pub providers: Vec<Provider>,
+    /// What each model takes.
+    pub models: config::Models,
     /// What a client may take up.
     pub client: ClientLimits,
     /// Bytes of a whole upstream answer.
@@ -95,7 +99,9 @@ impl Snapshot {
         };
         let (keys, created) = (keys(config), unix_time().as_secs());
         let max_response = limits.max_response;
-        Ok(Self { keys, table, providers, client, max_response, created })
+        let models =
+            config::Models::new(&config.models).map_err(|problems| problems.to_string())?;
+        Ok(Self { keys, table, providers, models, client, max_response, created })
     }
 }
 
@@ -140,6 +146,8 @@ pub struct Core {
     pub ledger: Rc<Ledger>,
     /// Its permits.
     pub limits: Rc<Limits>,
+    /// What its clients cannot hold of their answers.
+    pub signatures: Signatures,
     /// Its random numbers.
     pub random: Random,
     /// Set when the gateway is on its way out.

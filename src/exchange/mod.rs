@@ -1,13 +1,20 @@
 //! The line: one request from its head to its record. The order of the lines in `line` is the
 //! architecture; each step needs what the one before it made, so none can be skipped.
 
+mod call;
 pub mod core;
+mod count;
 mod demo;
+mod embed;
 mod failpoint;
+mod finish;
 mod forward;
+mod pipe;
 mod reframe;
 mod relay;
 mod reply;
+pub mod signatures;
+mod translate;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,6 +29,7 @@ use crate::error::Error;
 use crate::error::Fault;
 use crate::error::Kind;
 use crate::exchange::core::Core;
+use crate::exchange::forward::Prepared;
 use crate::exchange::reply::Reply;
 use crate::limit::Permit;
 use crate::net::downstream::Downstream;
@@ -33,7 +41,9 @@ use crate::observe::Record;
 use crate::protocol::openai::Endpoint;
 use crate::protocol::openai::request::Ask;
 use crate::protocol::openai::request::peek;
+use crate::provider::Operation;
 use crate::provider::Provider;
+use crate::provider::Server;
 use crate::provider::Upstream;
 use crate::route::Plan;
 use crate::runtime::panic::catch;
@@ -84,7 +94,8 @@ pub async fn serve(
     let keep_alive = request.head.keep_alive && !client.is_draining();
     let chunked = request.head.version == Version::Http11;
     let mut meter = core.ledger.meter(Record::new(request_id, endpoint.path()), started);
-    let mut exchange = Exchange { core, client, endpoint, reply: Reply::new(keep_alive, chunked) };
+    let reply = Reply::new(endpoint.protocol(), keep_alive, chunked);
+    let mut exchange = Exchange { core, client, endpoint, reply };
     match catch(line(&mut exchange, request, &mut meter)).await {
         Ok(Ok(())) => {
             if meter.record.outcome == Outcome::ClientGone {
@@ -114,18 +125,63 @@ async fn line(x: &mut Exchange<'_>, request: &mut Request, meter: &mut Meter) ->
     x.client.read_body(request).await?;
     meter.record.request_bytes = request.body().len() as u64;
     let route = decide(x, caller, request, meter)?;
-    match &route.provider.upstream {
-        Upstream::Openai { .. } => {
-            let prepared = forward::prepare(x, request, route, meter);
-            forward::run(x, prepared, request, meter).await
-        }
+    let provider = route.provider;
+    match &provider.upstream {
+        Upstream::Server(server) => match step(x, server, route, request, meter)? {
+            Step::Call(prepared) => forward::run(x, prepared, request, meter).await,
+            Step::Embed(prepared) => embed::run(x, prepared, request, meter).await,
+            Step::Estimate(permit) => count::estimate(x, permit, request, meter).await,
+        },
         Upstream::Demo(demo) => {
-            let demo = *demo;
-            let show = demo::script(x, demo, request, route, meter)?;
-            demo::run(x, demo, show, meter).await
+            let show = demo::script(x, *demo, request, route, meter)?;
+            demo::run(x, *demo, show, meter).await
         }
-        Upstream::NotServed(kind) => Err(not_served(*kind)),
     }
+}
+
+/// How a server's answer comes about.
+enum Step<'c> {
+    /// By one call.
+    Call(Prepared<'c>),
+    /// By as many calls as it takes.
+    Embed(Prepared<'c>),
+    /// By the gateway itself.
+    Estimate(Permit),
+}
+
+/// Decides how a server's answer comes about, and writes the request for it.
+fn step<'c>(
+    x: &mut Exchange<'c>,
+    server: &'c Server,
+    route: Route<'c, '_>,
+    request: &Request,
+    meter: &Meter,
+) -> Result<Step<'c>, Error> {
+    let operation = forward::operation(x.endpoint);
+    let same = server.service.protocol() == x.endpoint.protocol();
+    if !server.service.serves(operation) {
+        return match operation {
+            Operation::Count => Ok(Step::Estimate(route.permit)),
+            Operation::Chat | Operation::Embed => Err(has_none(route.provider, operation)),
+        };
+    }
+    if same {
+        return forward::prepare(x, server, request, route, meter).map(Step::Call);
+    }
+    if operation == Operation::Embed {
+        return Ok(Step::Embed(embed::prepare(x, server, route)));
+    }
+    translate::prepare(x, server, request, route, meter).map(Step::Call)
+}
+
+fn has_none(provider: &Provider, operation: Operation) -> Error {
+    let what = match operation {
+        Operation::Chat => "chat",
+        Operation::Embed => "embeddings",
+        Operation::Count => "token counts",
+    };
+    let message = format!("the provider `{}` of this model has no {what}", provider.name);
+    Error { param: Some("model"), ..Error::new(Kind::BadRequest, message) }
 }
 
 /// The caller whose key `request` presents.
@@ -179,11 +235,6 @@ fn may_use(caller: &Caller, asked: &str, plan: &Plan<'_>) -> Result<(), Error> {
 
 fn no_deployment(asked: &str) -> Error {
     Error::new(Kind::NoSuchModel, format!("no deployment serves the model `{asked}`"))
-}
-
-fn not_served(kind: crate::config::Kind) -> Error {
-    let message = format!("providers of kind \"{}\" are not served by this version", kind.as_str());
-    Error::new(Kind::NotServed, message)
 }
 
 impl Exchange<'_> {

@@ -96,6 +96,7 @@ impl Reframer {
 #[cfg(test)]
 mod tests {
     use super::{Reframer, State};
+    use crate::chat::Protocol;
     use crate::error::Kind;
     use crate::exchange::reply::Reply;
     use crate::protocol::openai::stream::Tap;
@@ -104,7 +105,7 @@ mod tests {
     const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
 
     fn pass(hide: bool, text: &str) -> (String, Result<(usize, State), Kind>) {
-        let (mut out, reply) = (Vec::new(), Reply::new(true, false));
+        let (mut out, reply) = (Vec::new(), Reply::new(Protocol::Openai, true, false));
         let result = Reframer::new(Tap::new(hide, 1)).push(text.as_bytes(), &mut out, &reply);
         (String::from_utf8(out).unwrap(), result.map_err(|error| error.kind))
     }
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_one_chunk() {
-        let (mut out, reply) = (Vec::new(), Reply::new(true, true));
+        let (mut out, reply) = (Vec::new(), Reply::new(Protocol::Openai, true, true));
         let text = EVENT.repeat(3);
         Reframer::new(Tap::new(true, 1)).push(text.as_bytes(), &mut out, &reply).unwrap();
         assert_eq!(out, format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());

@@ -6,13 +6,15 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange::Exchange;
+use crate::exchange::call::Call;
+use crate::exchange::call::Head;
+use crate::exchange::call::broken;
 use crate::exchange::failpoint;
-use crate::exchange::forward::Call;
-use crate::exchange::forward::Head;
 use crate::exchange::forward::Prepared;
-use crate::exchange::forward::broken;
-use crate::exchange::reframe::Reframer;
+use crate::exchange::forward::Way;
+use crate::exchange::pipe::Pipe;
 use crate::exchange::reframe::State;
+use crate::exchange::reply::ContentType;
 use crate::exchange::reply::Framing;
 use crate::exchange::reply::Reply;
 use crate::limit::Permit;
@@ -22,7 +24,8 @@ use crate::net::downstream::Request;
 use crate::net::upstream::Answer;
 use crate::observe::Meter;
 use crate::observe::Outcome;
-use crate::protocol::openai::stream::Tap;
+use crate::protocol::Seed;
+use crate::protocol::any;
 use crate::runtime::Turns;
 use crate::runtime::clock::Micros;
 
@@ -36,14 +39,11 @@ const HOT: u64 = 1000;
 /// The comment.
 const COMMENT: &[u8] = b": keep-alive\n\n";
 
-/// The end of a chat completion's stream.
-const DONE: &[u8] = b"data: [DONE]\n\n";
-
 struct Relay<'a> {
     client: &'a Downstream,
     reply: &'a Reply,
     call: &'a Call<'a>,
-    reframer: Reframer,
+    pipe: Pipe,
     permit: Permit,
     heard: Micros,
     /// Whether events follow one another so fast that the next is read without asking first.
@@ -63,13 +63,23 @@ pub async fn run(
     failpoint::hit(request, "relay");
     request.release(&core.buffers);
     let mut out = core.buffers.take(EVENT);
-    x.reply.head(&mut out, core, meter, Framing::Stream, &head.passed);
-    let provider_at = prepared.provider_at();
+    let mut passed = head.passed;
+    let pipe = match prepared.way {
+        Way::Same { protocol, hide_usage, choices } => {
+            Pipe::same(protocol, Seed::default(), hide_usage, choices)
+        }
+        Way::Across(across) => {
+            passed.content_type = ContentType::of(any::stream_type(across.client));
+            Pipe::across(across, &meter.record.model)
+        }
+    };
+    x.reply.head(&mut out, core, meter, Framing::Stream, &passed);
+    let provider_at = prepared.provider_at;
     let mut relay = Relay {
         client: x.client,
         reply: &x.reply,
         call,
-        reframer: Reframer::new(Tap::new(prepared.hide_usage, prepared.choices)),
+        pipe,
         permit: prepared.permit,
         heard: core.clock.now(),
         hot: false,
@@ -78,6 +88,7 @@ pub async fn run(
         let passing = pin!(relay.pass(&mut answer, out, meter));
         x.watching(passing).await??;
     }
+    relay.pipe.remember(core);
     if let Some(stream) = answer.into_reusable() {
         core.pool.give(provider_at, stream, core.clock.now());
     }
@@ -101,7 +112,7 @@ impl Relay<'_> {
         loop {
             let ended = match self.take(answer, &mut out, meter) {
                 Ok(State::Done) => Ok(true),
-                Ok(State::Open) if answer.is_complete() => self.conclude(answer, &mut out),
+                Ok(State::Open) if answer.is_complete() => self.conclude(answer, &mut out, meter),
                 Ok(State::Open) => Ok(false),
                 Ok(State::Failed) => Err(upstream_said_so()),
                 Err(error) => Err(error),
@@ -133,31 +144,38 @@ impl Relay<'_> {
     ) -> Result<State, Error> {
         // Room for all of it at once, with the framing of a few pieces.
         self.call.core.buffers.grow(out, answer.buf.len() + 64);
-        let step = self.reframer.push(&answer.buf, out, self.reply);
-        let tap = &self.reframer.tap;
-        let record = &mut meter.record;
-        record.response_bytes = self.reframer.passed();
-        record.usage_exact = tap.usage().is_some();
-        record.usage = tap.usage().unwrap_or(record.usage);
-        if !record.usage_exact {
-            record.usage.completion = tap.content_events();
-        }
-        self.permit.settle(record.usage);
+        let step = self.pipe.push(&answer.buf, out, self.reply);
+        self.note(meter);
         let (used, state) = step?;
         answer.buf.drain(..used);
         Ok(state)
     }
 
-    /// The upstream has said all it has to say, but not `[DONE]`. That is an end only where no cut
-    /// looks the same: the body's framing is complete, and every choice is finished.
-    fn conclude(&self, answer: &Answer, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let whole = answer.is_self_delimiting() && answer.buf.trim_ascii().is_empty();
-        if whole && self.reframer.tap.is_finished() {
-            self.reply.piece(out, DONE);
-            return Ok(true);
+    /// Notes what has passed so far.
+    fn note(&mut self, meter: &mut Meter) {
+        let record = &mut meter.record;
+        let usage = self.pipe.usage();
+        record.response_bytes = self.pipe.passed();
+        record.usage_exact = usage.is_some();
+        record.usage = usage.unwrap_or(record.usage);
+        if !record.usage_exact {
+            record.usage.completion = self.pipe.content_events();
         }
-        let message = "the provider's stream ended before the answer was complete";
-        Err(Error::new(Kind::UpstreamClosed, message))
+        self.permit.settle(record.usage);
+    }
+
+    /// The upstream has said all it has to say, without its protocol's last word. That is an end
+    /// only where no cut looks the same.
+    fn conclude(
+        &mut self,
+        answer: &Answer,
+        out: &mut Vec<u8>,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        let framed = answer.is_self_delimiting();
+        let ended = self.pipe.conclude(&answer.buf, framed, out, self.reply);
+        self.note(meter);
+        ended.map(|()| true)
     }
 
     /// Reads once, for as long as the upstream may be silent.

@@ -1,6 +1,9 @@
 //! Answers to the client: their heads, errors, and where the head has gone out, their ends.
 
 use crate::cache::Lookup;
+use crate::chat::Event;
+use crate::chat::Losses;
+use crate::chat::Protocol;
 use crate::codec::http1::write_chunk_size;
 use crate::error::Error;
 use crate::error::Kind;
@@ -9,7 +12,10 @@ use crate::net::buffers::Buffers;
 use crate::net::buffers::EVENT;
 use crate::net::buffers::SMALL;
 use crate::observe::Meter;
+use crate::protocol::Seed;
+use crate::protocol::any::Writer;
 use crate::protocol::openai;
+use crate::protocol::ours;
 use crate::runtime::random::Random;
 
 /// A client's own request id is taken up to this length.
@@ -33,6 +39,9 @@ pub struct Reply {
     pub cache: Lookup,
     /// Microseconds spent waiting for the upstream.
     pub upstream_us: u64,
+    /// What the upstream could not be told.
+    pub losses: Losses,
+    protocol: Protocol,
     chunked: bool,
     begun: bool,
 }
@@ -41,8 +50,16 @@ impl Reply {
     /// Nothing has been answered. `chunked`: the client understands chunks (HTTP/1.1); a stream
     /// to any other ends with its connection.
     #[must_use]
-    pub const fn new(keep_alive: bool, chunked: bool) -> Self {
-        Self { keep_alive, cache: Lookup::Off, upstream_us: 0, chunked, begun: false }
+    pub fn new(protocol: Protocol, keep_alive: bool, chunked: bool) -> Self {
+        Self {
+            keep_alive,
+            cache: Lookup::Off,
+            upstream_us: 0,
+            losses: Losses::default(),
+            protocol,
+            chunked,
+            begun: false,
+        }
     }
 
     /// Whether the head has gone out.
@@ -84,6 +101,9 @@ impl Reply {
         }
         let record = &meter.record;
         line(out, b"\r\nx-request-id: ", record.request_id.as_bytes());
+        if self.protocol == Protocol::Anthropic {
+            line(out, b"\r\nrequest-id: ", record.request_id.as_bytes());
+        }
         if !record.provider.is_empty() {
             line(out, b"\r\nx-crabllm-provider: ", record.provider.as_bytes());
             model(out, &record.model);
@@ -95,6 +115,10 @@ impl Reply {
             millis(out, total.saturating_sub(self.upstream_us));
             out.extend_from_slice(b", upstream;dur=");
             millis(out, self.upstream_us);
+            if !self.losses.is_empty() {
+                out.extend_from_slice(b"\r\nx-crabllm-dropped: ");
+                self.losses.write(out);
+            }
         }
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&passed.lines);
@@ -110,7 +134,7 @@ impl Reply {
     /// An answer that says what went wrong.
     pub fn error(&mut self, core: &Core, error: &Error, meter: &mut Meter) -> Vec<u8> {
         let mut body = core.buffers.take(EVENT);
-        openai::error::write(&mut body, error);
+        ours::write(self.protocol, error, &mut body);
         let mut passed = Passed::default();
         passed.lines.extend_from_slice(extra(error.kind));
         let mut out = core.buffers.take(SMALL);
@@ -123,9 +147,18 @@ impl Reply {
 
     /// The event that ends a stream which failed. No end of the body follows it.
     pub fn failure_event(&self, error: &Error, buffers: &Buffers) -> Vec<u8> {
-        let mut event = b"data: ".to_vec();
-        openai::error::write(&mut event, error);
-        event.extend_from_slice(b"\n\n");
+        let mut event = Vec::new();
+        match self.protocol {
+            Protocol::Openai => {
+                event.extend_from_slice(b"data: ");
+                openai::error::write(&mut event, error);
+                event.extend_from_slice(b"\n\n");
+            }
+            Protocol::Anthropic | Protocol::Gemini | Protocol::Bedrock | Protocol::Ollama => {
+                let failure = Event::Failure(ours::failure(error));
+                Writer::new(self.protocol, Seed::default(), false).write(&failure, &mut event);
+            }
+        }
         let mut out = buffers.take(EVENT);
         self.piece(&mut out, &event);
         out
@@ -178,6 +211,14 @@ impl ContentType {
         } else {
             Self::Other(value.into())
         }
+    }
+
+    /// Whether it is `other`, parameters aside.
+    #[must_use]
+    pub fn is(&self, other: &[u8]) -> bool {
+        let own = self.as_bytes();
+        let own = own.split(|byte| *byte == b';').next().unwrap_or_default();
+        own.trim_ascii().eq_ignore_ascii_case(other)
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -317,6 +358,7 @@ const fn reason(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{Reply, millis, model, request_id};
+    use crate::chat::Protocol;
     use crate::runtime::random::Random;
 
     #[test]
@@ -349,13 +391,13 @@ mod tests {
     #[test]
     fn pieces_are_chunks_only_where_the_client_knows_them() {
         let mut out = Vec::new();
-        Reply::new(true, true).piece(&mut out, b"data");
-        Reply::new(true, true).piece(&mut out, b"");
-        Reply::new(true, true).end(&mut out);
+        Reply::new(Protocol::Openai, true, true).piece(&mut out, b"data");
+        Reply::new(Protocol::Openai, true, true).piece(&mut out, b"");
+        Reply::new(Protocol::Openai, true, true).end(&mut out);
         assert_eq!(out, b"4\r\ndata\r\n0\r\n\r\n");
         out.clear();
-        Reply::new(true, false).piece(&mut out, b"data");
-        Reply::new(true, false).end(&mut out);
+        Reply::new(Protocol::Openai, true, false).piece(&mut out, b"data");
+        Reply::new(Protocol::Openai, true, false).end(&mut out);
         assert_eq!(out, b"data");
     }
 }

@@ -1,3 +1,114 @@
-//! The wire formats of providers: bytes to the vocabulary and back. Pure.
+//! The wire formats of providers: bytes to the vocabulary and back. Pure: no clock, no randomness,
+//! no socket.
+//!
+//! Every protocol is a folder with the same halves:
+//!
+//! | | |
+//! |---|---|
+//! | `request::read(body)` | a client's request into the vocabulary |
+//! | `request::write(request, target, out, losses)` | the request for an upstream |
+//! | `response::read(body, seed, sink)` | an upstream's whole answer, as events |
+//! | `response::write(answer, seed, out)` | a whole answer for a client |
+//! | `stream::Reader` | an upstream's stream, framing included, as events |
+//! | `stream::Writer` | a stream for a client, framing included |
+//! | `error::read(status, body)` | an upstream's refusal |
+//! | `error::write(failure, out)` | a refusal for a client |
+//!
+//! So serving a format and calling it are one folder, and each half tests the other.
 
+pub mod anthropic;
+pub mod any;
+pub mod bedrock;
+pub mod gemini;
+pub mod ollama;
 pub mod openai;
+pub mod ours;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::chat::Facts;
+
+/// What a writer of requests is told of the upstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The model, in the upstream's words.
+    pub model: &'a str,
+    /// What it takes.
+    pub facts: &'a Facts,
+}
+
+/// What readers and writers cannot know by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seed {
+    /// Unix seconds.
+    pub now: u64,
+    /// A random number, another one for each answer.
+    pub random: u64,
+}
+
+impl Seed {
+    /// An id of our own: `prefix` and 24 characters, the same for the same number `n`.
+    #[must_use]
+    pub fn id(self, prefix: &str, n: u64) -> String {
+        const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        let mut id = String::with_capacity(prefix.len() + 24);
+        id.push_str(prefix);
+        for round in 0..2 {
+            let mut bits = mix(self.random ^ mix(n.wrapping_mul(2).wrapping_add(round)));
+            for _ in 0..12 {
+                id.push(LETTERS.get((bits & 31) as usize).copied().unwrap_or(b'a').into());
+                bits >>= 5;
+            }
+        }
+        id
+    }
+}
+
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
+const fn mix(n: u64) -> u64 {
+    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
+/// What an upstream sent is not what its protocol allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Garbage(pub Cow<'static, str>);
+
+impl Garbage {
+    /// What is wrong, and where.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Garbage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Garbage {}
+
+impl From<crate::codec::json::Error> for Garbage {
+    fn from(error: crate::codec::json::Error) -> Self {
+        Self(error.to_string().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seed;
+
+    #[test]
+    fn ids_are_their_own() {
+        let seed = Seed { now: 0, random: 7 };
+        let id = seed.id("call_", 0);
+        assert_eq!(id.len(), 29);
+        assert_eq!(id, seed.id("call_", 0));
+        assert_ne!(id, seed.id("call_", 1));
+        assert_ne!(id, Seed { now: 0, random: 8 }.id("call_", 0));
+    }
+}

@@ -1,14 +1,25 @@
 //! Providers: where a deployment is, how it is spoken to and with which credentials.
+//!
+//! A provider is a file with a `build` and a [`Service`], and a line in `served`.
 
+pub mod anthropic;
+pub mod azure;
+pub mod base;
+pub mod bedrock;
 pub mod demo;
+pub mod google;
+pub mod ollama;
 pub mod openai;
 pub mod trust;
 
+use std::fmt;
 use std::time::Duration;
 
+use crate::chat::Protocol;
 use crate::config;
-use crate::net::connect::Endpoint;
+use crate::error::Error;
 use crate::net::pool::Policy;
+use crate::provider::base::Base;
 
 /// How long an attempt may take, phase by phase.
 #[derive(Clone, Copy, Debug)]
@@ -39,17 +50,87 @@ pub struct Provider {
 /// What answers for a provider.
 #[derive(Debug)]
 pub enum Upstream {
-    /// A server that speaks OpenAI's protocol.
-    Openai {
-        /// Where it is.
-        endpoint: Endpoint,
-        /// What its requests begin with.
-        dialect: openai::Dialect,
-    },
+    /// A server.
+    Server(Box<Server>),
     /// The gateway itself.
     Demo(demo::Demo),
-    /// A kind that this version knows by name only.
-    NotServed(config::Kind),
+}
+
+/// A server that is called.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it is.
+    pub base: Base,
+    /// How it is spoken to.
+    pub service: Box<dyn Service>,
+}
+
+/// What is asked of a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// An answer of a model.
+    Chat,
+    /// Vectors.
+    Embed,
+    /// How many tokens a prompt has.
+    Count,
+}
+
+/// One request, as far as its head depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// What is asked.
+    pub operation: Operation,
+    /// The model, in the provider's words.
+    pub model: &'a str,
+    /// Whether the answer is to be a stream.
+    pub stream: bool,
+    /// The body, where a signature must cover it.
+    pub body: &'a [u8],
+    /// The version of Anthropic's API that the client speaks.
+    pub version: Option<&'a [u8]>,
+    /// Unix seconds.
+    pub now: u64,
+}
+
+impl Call<'_> {
+    /// A call with everything else empty.
+    #[must_use]
+    pub const fn of(operation: Operation) -> Self {
+        Self { operation, model: "", stream: false, body: b"", version: None, now: 0 }
+    }
+}
+
+/// What a kind of provider adds to its protocol: paths and credentials.
+pub trait Service: fmt::Debug + Send + Sync {
+    /// The protocol it speaks.
+    fn protocol(&self) -> Protocol;
+
+    /// Whether there is a path for `operation`.
+    fn serves(&self, operation: Operation) -> bool;
+
+    /// Appends a request's head up to, and without, the headers of its framing.
+    ///
+    /// # Errors
+    /// Where the request cannot be signed.
+    fn head(&self, base: &Base, call: &Call<'_>, out: &mut Vec<u8>) -> Result<(), Error>;
+}
+
+/// How a provider is made of its configuration.
+type Build =
+    fn(&config::Provider, &config::Env, &trust::Trust) -> Result<(Base, Box<dyn Service>), String>;
+
+/// The kinds that are servers. The gateway itself answers for the one that is not.
+const fn served(kind: config::Kind) -> Option<Build> {
+    match kind {
+        config::Kind::Openai => Some(openai::build),
+        config::Kind::Anthropic => Some(anthropic::build),
+        config::Kind::Google => Some(google::build),
+        config::Kind::Azure => Some(azure::build),
+        config::Kind::Bedrock => Some(bedrock::build),
+        config::Kind::Ollama => Some(ollama::build),
+        config::Kind::Demo => None,
+    }
 }
 
 impl Provider {
@@ -62,14 +143,12 @@ impl Provider {
         env: &config::Env,
         trust: &trust::Trust,
     ) -> Result<Self, String> {
-        let upstream = match config.kind {
-            config::Kind::Openai => openai::build(config, env, trust)?,
-            config::Kind::Demo => Upstream::Demo(demo::Demo::new(config.tokens_per_second)),
-            kind @ (config::Kind::Anthropic
-            | config::Kind::Google
-            | config::Kind::Azure
-            | config::Kind::Bedrock
-            | config::Kind::Ollama) => Upstream::NotServed(kind),
+        let upstream = match served(config.kind) {
+            Some(build) => {
+                let (base, service) = build(config, env, trust)?;
+                Upstream::Server(Box::new(Server { base, service }))
+            }
+            None => Upstream::Demo(demo::Demo::new(config.tokens_per_second)),
         };
         Ok(Self {
             name: config.name.as_str().into(),

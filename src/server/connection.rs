@@ -36,6 +36,8 @@ impl<'a> Place<'a> {
         match path {
             b"/v1/chat/completions" => Self::Exchange(Endpoint::Chat),
             b"/v1/embeddings" => Self::Exchange(Endpoint::Embeddings),
+            b"/v1/messages" => Self::Exchange(Endpoint::Messages),
+            b"/v1/messages/count_tokens" => Self::Exchange(Endpoint::CountTokens),
             b"/v1/models" => Self::Models,
             b"/health" => Self::Health,
             b"/ready" => Self::Ready,
@@ -137,8 +139,8 @@ fn refusal(place: Place<'_>, request: &Request) -> Option<(Error, String)> {
     if place == Place::Nowhere {
         let path = String::from_utf8_lossy(request.path());
         let message = format!(
-            "there is nothing at {path}; see POST /v1/chat/completions, POST /v1/embeddings, GET \
-             /v1/models"
+            "there is nothing at {path}; see POST /v1/chat/completions, POST /v1/embeddings, POST \
+             /v1/messages, GET /v1/models"
         );
         return Some((Error::new(Kind::NoSuchRoute, message), String::new()));
     }

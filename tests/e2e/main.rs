@@ -38,3 +38,4 @@ mod stall40;
 mod stream;
 mod stream_faults;
 mod tls;
+mod translate;

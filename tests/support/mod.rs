@@ -7,6 +7,7 @@ pub mod client;
 pub mod fixtures;
 pub mod gateway;
 pub mod http;
+pub mod providers;
 pub mod script;
 pub mod tls;
 pub mod upstream;

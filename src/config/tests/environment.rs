@@ -105,14 +105,14 @@ fn other_providers_are_found_and_take_no_model() {
         ("OLLAMA_HOST", "localhost:11434"),
     ]));
     let expected = [
-        "ANTHROPIC_API_KEY: provider anthropic",
-        "GEMINI_API_KEY: provider google",
-        "AZURE_OPENAI_API_KEY: provider azure",
-        "AWS_ACCESS_KEY_ID: provider bedrock",
-        "OLLAMA_HOST: provider ollama",
+        "ANTHROPIC_API_KEY: provider anthropic, its models as anthropic/MODEL",
+        "GEMINI_API_KEY: provider google, its models as google/MODEL",
+        "AZURE_OPENAI_API_KEY: provider azure, its models as azure/MODEL",
+        "AWS_ACCESS_KEY_ID: provider bedrock, its models as bedrock/MODEL",
+        "OLLAMA_HOST: provider ollama, its models as ollama/MODEL",
     ];
     assert_eq!(found, expected);
-    assert_eq!(config.warnings.len(), 5);
+    assert_eq!(config.warnings, Vec::<String>::new());
     assert!(config.providers[1..].iter().all(|provider| provider.models.is_empty()));
     let bedrock = &config.providers[4];
     assert_eq!(bedrock.region.as_deref(), Some("eu-west-1"));

@@ -39,11 +39,12 @@ fn uncommented() -> String {
 
 /// Every key of a file; names the operator chooses become `*`.
 fn keys_of(value: &Value, path: &str, keys: &mut BTreeSet<String>) {
-    const CHOSEN: [&str; 6] = [
+    const CHOSEN: [&str; 7] = [
         "providers",
         "aliases",
         "fallbacks",
         "pricing",
+        "models",
         "extensions.budget.keys",
         "providers.*.headers",
     ];

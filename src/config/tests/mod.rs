@@ -2,6 +2,7 @@
 
 mod environment;
 mod examples;
+mod models;
 mod problems;
 mod published;
 mod settings;

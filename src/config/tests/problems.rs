@@ -12,7 +12,7 @@ const PROCESS: &[Case] = &[
         r#"lisen = "127.0.0.1:1"
 colour = 1"#,
         r#"1: lisen: unknown key; did you mean `listen`?
-2: colour: unknown key; known are listen, shutdown_timeout, auth, runtime, tls, admin, limits, aliases, fallbacks, pricing, extensions, storage, providers, keys"#,
+2: colour: unknown key; known are listen, shutdown_timeout, auth, runtime, tls, admin, limits, aliases, fallbacks, pricing, models, extensions, storage, providers, keys"#,
     ),
     (
         r#"listen = "localhost:8080""#,

@@ -124,8 +124,6 @@ fn it_warns_of_what_is_not_served() {
     assert_eq!(
         good(FILE).warnings,
         [
-            "providers.azure: kind \"azure\" is not served by this version; its models answer 501",
-            "providers.bedrock: kind \"bedrock\" is not served by this version; its models answer 501",
             "pricing is read but has no effect in this version",
             "extensions.cache is read but has no effect in this version",
             "extensions.rate_limit is read but has no effect in this version",

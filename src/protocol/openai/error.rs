@@ -10,7 +10,7 @@ use crate::error::Kind;
 const fn error_type(kind: Kind) -> &'static str {
     match kind {
         Kind::RateLimited => "requests",
-        Kind::Overloaded | Kind::ShuttingDown | Kind::Internal | Kind::NotServed => "server_error",
+        Kind::Overloaded | Kind::ShuttingDown | Kind::Internal => "server_error",
         Kind::UpstreamConnect
         | Kind::UpstreamTls
         | Kind::UpstreamClosed

@@ -1,6 +1,7 @@
 //! OpenAI's HTTP API (chat completions, embeddings, models), as read from the types of its Python
 //! SDK 3.54.0.
 
+pub mod chat;
 pub mod error;
 pub mod models;
 pub mod request;
@@ -8,6 +9,7 @@ pub mod response;
 pub mod stream;
 mod template;
 
+use crate::chat::Protocol;
 use crate::chat::Usage;
 use crate::codec::json::Value;
 
@@ -18,6 +20,10 @@ pub enum Endpoint {
     Chat,
     /// `POST /v1/embeddings`.
     Embeddings,
+    /// `POST /v1/messages`, Anthropic's.
+    Messages,
+    /// `POST /v1/messages/count_tokens`, Anthropic's.
+    CountTokens,
 }
 
 impl Endpoint {
@@ -27,16 +33,24 @@ impl Endpoint {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Embeddings => "/v1/embeddings",
+            Self::Messages => "/v1/messages",
+            Self::CountTokens => "/v1/messages/count_tokens",
         }
     }
 
-    /// What follows a base URL that ends in the version.
+    /// The protocol its clients speak.
     #[must_use]
-    pub const fn suffix(self) -> &'static str {
+    pub const fn protocol(self) -> Protocol {
         match self {
-            Self::Chat => "/chat/completions",
-            Self::Embeddings => "/embeddings",
+            Self::Chat | Self::Embeddings => Protocol::Openai,
+            Self::Messages | Self::CountTokens => Protocol::Anthropic,
         }
+    }
+
+    /// Whether its answers can be streams.
+    #[must_use]
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::Chat | Self::Messages)
     }
 }
 

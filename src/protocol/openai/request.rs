@@ -68,7 +68,9 @@ impl<'a> Fields<'a> {
         let value = member.value;
         let (name, was) = match (key, endpoint) {
             (b"model", _) => ("model", self.model.replace((value, at)).is_some()),
-            (b"messages", Endpoint::Chat) => ("messages", self.content.replace(value).is_some()),
+            (b"messages", Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens) => {
+                ("messages", self.content.replace(value).is_some())
+            }
             (b"input", Endpoint::Embeddings) => ("input", self.content.replace(value).is_some()),
             (b"stream", _) => ("stream", self.stream.replace(value).is_some()),
             (b"stream_options", _) => {
@@ -109,13 +111,17 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Ask<'_>, Error> {
             .as_bool()
             .ok_or_else(|| Error::field("stream", "`stream` must be true or false"))?,
     };
-    if stream && endpoint == Endpoint::Embeddings {
-        return Err(Error::field("stream", "embeddings cannot be streamed"));
+    if stream && !endpoint.streams() {
+        return Err(Error::field("stream", "this endpoint has no streams"));
     }
     let choices = check_count("n", fields.n)?.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
     let visible = check_count("max_tokens", fields.max_tokens)?;
     let token_cap = check_count("max_completion_tokens", fields.max_completion_tokens)?.or(visible);
-    let usage = usage_edit(body, stream, fields.stream_options)?;
+    let usage = match endpoint {
+        Endpoint::Chat => usage_edit(body, stream, fields.stream_options)?,
+        // Answers tell their usage unasked.
+        Endpoint::Embeddings | Endpoint::Messages | Endpoint::CountTokens => UsageEdit::None,
+    };
     Ok(Ask { model, stream, token_cap, choices, model_at, usage })
 }
 
@@ -130,7 +136,7 @@ fn model_name(value: Value<'_>) -> Result<Cow<'_, str>, Error> {
 
 fn check_content(endpoint: Endpoint, content: Option<Value<'_>>) -> Result<(), Error> {
     match endpoint {
-        Endpoint::Chat => match content {
+        Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens => match content {
             Some(value) if value.kind() != JsonKind::Array => {
                 Err(Error::field("messages", "`messages` must be an array"))
             }

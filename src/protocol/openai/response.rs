@@ -28,8 +28,14 @@ mod tests {
         let body = br#"{"id":"x","usage":{"prompt_tokens":130,"completion_tokens":40,
             "prompt_tokens_details":{"cached_tokens":20,"cache_write_tokens":10},
             "completion_tokens_details":{"reasoning_tokens":15}}}"#;
-        let expected =
-            Usage { prompt: 130, completion: 40, cached: 20, cache_write: 10, reasoning: 15 };
+        let expected = Usage {
+            prompt: 130,
+            completion: 40,
+            cached: 20,
+            cache_write: 10,
+            reasoning: 15,
+            ..Usage::default()
+        };
         assert_eq!(read(body).unwrap(), Some(expected));
     }
 

@@ -76,11 +76,13 @@ impl Tap {
 
     fn read(&mut self, data: &[u8]) -> Result<Verdict, Error> {
         let (mut choices, mut usage, mut failed, mut padding) = (None, None, false, None);
+        let mut prologue = false;
         json::object(data, |member, _| match member.key.raw() {
             b"choices" => choices = Some(member.value),
             b"usage" => usage = Some(member.value).filter(|value| !value.is_null()),
             b"error" => failed = !member.value.is_null(),
             b"obfuscation" => padding = Some(member.value),
+            b"prompt_filter_results" => prologue = true,
             _ => {}
         })?;
         if let Some(usage) = usage {
@@ -100,7 +102,11 @@ impl Tap {
             }
         }
         let only_usage = empty && usage.is_some();
-        Ok(if only_usage && self.hide_usage { Verdict::Hide } else { Verdict::Forward })
+        // Azure begins with an event that holds what its filters thought of the prompt, and in
+        // place of all else nothing: clients of OpenAI's look for a choice in it.
+        let only_filters = empty && prologue && usage.is_none();
+        let hidden = (only_usage && self.hide_usage) || only_filters;
+        Ok(if hidden { Verdict::Hide } else { Verdict::Forward })
     }
 
     fn choice(&mut self, choice: Value<'_>) {
@@ -156,6 +162,13 @@ mod tests {
         assert_eq!(tap.event(b"[DONE]"), Ok(Verdict::Done));
         assert_eq!(tap.usage().map(|usage| (usage.prompt, usage.completion)), Some((3, 2)));
         assert_eq!(tap.content_events(), 2);
+    }
+
+    #[test]
+    fn the_word_of_azures_filters_is_hidden() {
+        let prologue = br#"{"id":"","choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
+        assert_eq!(Tap::new(false, 1).event(prologue), Ok(Verdict::Hide));
+        assert_eq!(Tap::new(true, 1).event(br#"{"choices":[]}"#), Ok(Verdict::Forward));
     }
 
     #[test]

@@ -18,19 +18,33 @@ const MAX: usize = 2048;
 pub struct Template {
     event: Vec<u8>,
     holes: [Range<usize>; 2],
+    /// Whether the text is the first of the two.
+    text_first: bool,
 }
 
 impl Template {
     /// Remembers `event`, a valid JSON object with one choice.
     pub fn learn(&mut self, event: &[u8], choice: Value<'_>, obfuscation: Option<Value<'_>>) {
+        self.learn_text(event, text_of(choice), obfuscation);
+    }
+
+    /// Remembers `event`, a valid JSON object, and `text`, the string in it that may differ. Where
+    /// there is none, nothing is remembered from now on.
+    pub fn learn_text(
+        &mut self,
+        event: &[u8],
+        text: Option<Value<'_>>,
+        obfuscation: Option<Value<'_>>,
+    ) {
         self.event.clear();
-        let Some(text) = text_of(choice).and_then(|text| inside(event, text)) else { return };
+        let Some(text) = text.and_then(|text| inside(event, text)) else { return };
         if event.len() > MAX {
             return;
         }
         let end = event.len();
         // A second string of no use to anybody, which OpenAI adds to hide how long the first is.
         let other = obfuscation.and_then(|value| inside(event, value));
+        self.text_first = other.as_ref().is_none_or(|other| text.start < other.start);
         self.holes = match other {
             Some(other) if other.start < text.start => [other, text],
             Some(other) => [text, other],
@@ -42,19 +56,25 @@ impl Template {
     /// Whether `event` is the remembered one but for the text in its strings.
     #[must_use]
     pub fn matches(&self, event: &[u8]) -> bool {
+        self.text(event).is_some()
+    }
+
+    /// The text in `event`, if that is the remembered one but for the text in its strings.
+    #[must_use]
+    pub fn text<'e>(&self, event: &'e [u8]) -> Option<&'e [u8]> {
         if self.event.is_empty() {
-            return false;
+            return None;
         }
         let [first, second] = &self.holes;
-        let Some(rest) = event.strip_prefix(self.part(0..first.start)) else { return false };
-        let Some(rest) = behind_text(rest) else { return false };
+        let rest = event.strip_prefix(self.part(0..first.start))?;
+        let (one, rest) = split_text(rest)?;
         if second.is_empty() && second.end == self.event.len() {
-            return rest == self.part(first.end..self.event.len());
+            return (rest == self.part(first.end..self.event.len())).then_some(one);
         }
-        let Some(rest) = rest.strip_prefix(self.part(first.end..second.start)) else {
-            return false;
-        };
-        behind_text(rest) == Some(self.part(second.end..self.event.len()))
+        let rest = rest.strip_prefix(self.part(first.end..second.start))?;
+        let (two, rest) = split_text(rest)?;
+        let same = rest == self.part(second.end..self.event.len());
+        same.then_some(if self.text_first { one } else { two })
     }
 
     fn part(&self, range: Range<usize>) -> &[u8] {
@@ -84,9 +104,9 @@ fn inside(event: &[u8], string: Value<'_>) -> Option<Range<usize>> {
     (start + raw.len() <= event.len()).then(|| start..start + raw.len())
 }
 
-/// What follows the text that `bytes` begin with, from its closing quote on. None where it is not
-/// plainly a valid string, which then has to be found out by reading the event in full.
-fn behind_text(bytes: &[u8]) -> Option<&[u8]> {
+/// The text that `bytes` begin with, and what follows it from its closing quote on. None where it
+/// is not plainly a valid string, which then has to be found out by reading the event in full.
+fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut at = 0;
     let mut high = false;
     loop {
@@ -104,7 +124,7 @@ fn behind_text(bytes: &[u8]) -> Option<&[u8]> {
         }
     }
     let (text, rest) = bytes.split_at_checked(at)?;
-    (!high || std::str::from_utf8(text).is_ok()).then_some(rest)
+    (!high || std::str::from_utf8(text).is_ok()).then_some((text, rest))
 }
 
 #[cfg(test)]

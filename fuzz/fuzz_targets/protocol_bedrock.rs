@@ -1,0 +1,4 @@
+//! Runs `protocol::bedrock::fuzz::fuzz` of the tree on what the fuzzer makes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| crabllm::protocol::bedrock::fuzz::fuzz(data));

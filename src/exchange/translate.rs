@@ -1,0 +1,212 @@
+//! Requests for an upstream that speaks another protocol than the client.
+
+use crate::chat::Event;
+use crate::chat::Facts;
+use crate::chat::Losses;
+use crate::chat::Protocol;
+use crate::chat::Request as Chat;
+use crate::chat::Sink;
+use crate::codec::http1::Known;
+use crate::error::Error;
+use crate::error::Kind;
+use crate::exchange::Exchange;
+use crate::exchange::Route;
+use crate::exchange::forward::Body;
+use crate::exchange::forward::Prepared;
+use crate::exchange::forward::TRACING;
+use crate::exchange::forward::Way;
+use crate::exchange::forward::framing;
+use crate::exchange::forward::headers;
+use crate::exchange::forward::operation;
+use crate::net::buffers::SMALL;
+use crate::net::downstream::Request;
+use crate::observe::Meter;
+use crate::protocol::Garbage;
+use crate::protocol::Seed;
+use crate::protocol::Target;
+use crate::protocol::anthropic;
+use crate::protocol::any;
+use crate::protocol::any::Writer;
+use crate::protocol::bedrock;
+use crate::protocol::gemini;
+use crate::provider;
+use crate::provider::Operation;
+use crate::provider::Server;
+
+/// From which protocol to which an answer is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Across {
+    /// What was asked.
+    pub operation: Operation,
+    /// The upstream's.
+    pub upstream: Protocol,
+    /// The client's.
+    pub client: Protocol,
+    /// What readers and writers need.
+    pub seed: Seed,
+    /// Whether an OpenAI client asked for the usage of its stream.
+    pub usage: bool,
+    /// Whether the answer comes as a call of ours ([`anthropic::request::FORMAT_TOOL`]).
+    pub unwrap: bool,
+}
+
+/// Writes the upstream's request.
+///
+/// # Errors
+/// A 400 that names what cannot be carried faithfully; with `x-crabllm-strict: true`, at all.
+pub fn prepare<'c>(
+    x: &mut Exchange<'c>,
+    server: &'c Server,
+    request: &Request,
+    route: Route<'c, '_>,
+    meter: &Meter,
+) -> Result<Prepared<'c>, Error> {
+    let core = x.core;
+    let record = &meter.record;
+    let model = record.upstream_model.as_ref().unwrap_or(&record.model);
+    let (client, upstream) = (x.endpoint.protocol(), server.service.protocol());
+    let operation = operation(x.endpoint);
+    let facts = core.snapshot.models.facts(upstream, model);
+    let mut chat = match operation {
+        Operation::Count => anthropic::count::read_request(request.body())?,
+        Operation::Chat | Operation::Embed => any::read_request(client, request.body())?,
+    };
+    core.signatures.restore(client, &mut chat, core.clock.now());
+    forget_forms(&mut chat);
+    let target = Target { model, facts };
+    let mut losses = Losses::default();
+    let mut body = core.buffers.take(SMALL.max(request.body().len() + SMALL / 2));
+    write(operation, upstream, &chat, &target, &mut body, &mut losses)?;
+    check(request, &losses)?;
+    x.reply.losses = losses;
+    let call = provider::Call {
+        model,
+        stream: chat.stream,
+        body: &body,
+        now: core.unix_seconds(),
+        ..provider::Call::of(operation)
+    };
+    let mut out = core.buffers.take(SMALL);
+    server.service.head(&server.base, &call, &mut out)?;
+    headers(&mut out, request, &TRACING);
+    framing(&mut out, chat.stream, body.len());
+    let across = Across {
+        operation,
+        upstream,
+        client,
+        seed: Seed { now: core.unix_seconds(), random: core.random.next() },
+        usage: !route.ask.hides_usage(),
+        unwrap: asks_by_tool(&chat, upstream, facts),
+    };
+    let stream = chat.stream;
+    Ok(Prepared {
+        server,
+        timeouts: route.provider.timeouts,
+        provider_at: route.provider_at,
+        out,
+        body: Body::Own(body),
+        way: Way::Across(across),
+        stream,
+        permit: route.permit,
+    })
+}
+
+fn write(
+    operation: Operation,
+    upstream: Protocol,
+    chat: &Chat<'_>,
+    target: &Target<'_>,
+    out: &mut Vec<u8>,
+    losses: &mut Losses,
+) -> Result<(), Error> {
+    match (operation, upstream) {
+        (Operation::Count, Protocol::Gemini) => {
+            gemini::count::write_request(chat, target, out, losses)
+        }
+        (Operation::Count, Protocol::Bedrock) => {
+            bedrock::count::write_request(chat, target, out, losses)
+        }
+        (Operation::Count, Protocol::Anthropic) => {
+            anthropic::count::write_request(chat, target, out, losses)
+        }
+        (Operation::Count | Operation::Chat | Operation::Embed, _) => {
+            any::write_request(upstream, chat, target, out, losses)
+        }
+    }
+}
+
+/// Drops what only says how a client writes: every writer has a form of its own for it, so that
+/// nothing is lost.
+fn forget_forms(chat: &mut Chat<'_>) {
+    chat.extra.retain(|extra| extra.name != "stream_options");
+    for turn in &mut chat.turns {
+        turn.extra.retain(|extra| extra.name != "role");
+    }
+}
+
+/// A client that wants all or nothing is told what would be lost.
+pub fn check(request: &Request, losses: &Losses) -> Result<(), Error> {
+    let strict = request.known(Known::XCrabllmStrict);
+    if losses.is_empty() || !strict.is_some_and(|value| value.eq_ignore_ascii_case(b"true")) {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    losses.write(&mut names);
+    let names = String::from_utf8_lossy(&names).into_owned();
+    let message = format!("this model's provider cannot be told: {names} (x-crabllm-strict)");
+    Err(Error::new(Kind::BadRequest, message))
+}
+
+/// Whether the writer asked for a form by a call, having no other way.
+fn asks_by_tool(chat: &Chat<'_>, upstream: Protocol, facts: &Facts) -> bool {
+    let by_schema = matches!(chat.format, Some(crate::chat::Format::Schema { .. }));
+    by_schema && !facts.json_schema && matches!(upstream, Protocol::Anthropic | Protocol::Bedrock)
+}
+
+impl Across {
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn read<'a>(&self, body: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Garbage> {
+        if self.unwrap {
+            let mut unwrap = anthropic::Unwrap::default();
+            return any::read_answer(self.upstream, body, self.seed, &mut unwrap.before(sink));
+        }
+        any::read_answer(self.upstream, body, self.seed, sink)
+    }
+
+    /// Reads a count of tokens.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn read_count(&self, body: &[u8]) -> Result<u64, Garbage> {
+        match self.upstream {
+            Protocol::Gemini => gemini::count::read_answer(body),
+            Protocol::Bedrock => bedrock::count::read_answer(body),
+            Protocol::Anthropic | Protocol::Openai | Protocol::Ollama => {
+                anthropic::count::read_answer(body)
+            }
+        }
+    }
+
+    /// Writes a whole answer as a stream.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn write_stream(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Garbage> {
+        let mut writer = Writer::new(self.client, self.seed, self.usage);
+        self.read(body, &mut Written { writer: &mut writer, out })
+    }
+}
+
+struct Written<'w> {
+    writer: &'w mut Writer,
+    out: &'w mut Vec<u8>,
+}
+
+impl<'a> Sink<'a> for Written<'_> {
+    fn event(&mut self, event: Event<'a>) {
+        self.writer.write(&event, self.out);
+    }
+}

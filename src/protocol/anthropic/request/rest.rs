@@ -1,0 +1,171 @@
+//! What a request says beside its turns and tools.
+
+use crate::chat::Extra;
+use crate::chat::Json;
+use crate::chat::Losses;
+use crate::chat::Request;
+use crate::chat::Text;
+use crate::chat::ThinkingRule;
+use crate::protocol::Target;
+use crate::protocol::anthropic::is_own;
+use crate::protocol::anthropic::object::List;
+use crate::protocol::anthropic::object::Object;
+use crate::protocol::anthropic::request::schema;
+use crate::protocol::anthropic::request::think::Think;
+use crate::protocol::anthropic::request::tools::Shape;
+
+/// Members whose own members are kept one by one, named `outer.inner`.
+const NESTED: [&str; 4] = ["thinking", "output_config", "metadata", "tool_choice"];
+
+/// Writes Anthropic's own members of the object `within`.
+pub fn write_own(request: &Request<'_>, within: &str, object: &mut Object<'_>) {
+    for extra in request.extra.iter().filter(|extra| is_own(extra)) {
+        let inner = extra.name.strip_prefix(within).and_then(|rest| rest.strip_prefix('.'));
+        if let Some(inner) = inner {
+            extra.value.write(object.any_key(inner));
+        }
+    }
+}
+
+/// Whether a member of the body stands in one of its objects.
+fn is_nested(extra: &Extra<'_>) -> bool {
+    let outer = extra.name.split_once('.').map(|(outer, _)| outer);
+    outer.is_some_and(|outer| NESTED.contains(&outer))
+}
+
+/// Writes `thinking` and `output_config`.
+pub fn write_thinking(
+    request: &Request<'_>,
+    shape: &Shape<'_, '_>,
+    think: &Think,
+    body: &mut Object<'_>,
+) {
+    body.section("thinking", |object| {
+        think.write(object);
+        if think.kind.is_some() {
+            write_own(request, "thinking", object);
+        }
+    });
+    body.section("output_config", |object| {
+        if let Some(effort) = think.effort {
+            object.string("effort", effort.as_str());
+        }
+        if let Shape::Native(schema) = shape {
+            let mut format = Object::open(object.key("format"));
+            format.string("type", "json_schema");
+            format.key("schema").extend_from_slice(&schema::strict(*schema));
+            format.close();
+        }
+        write_own(request, "output_config", object);
+    });
+}
+
+/// Writes `stop_sequences`. Whitespace alone stops nothing.
+pub fn write_stop(request: &Request<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let mut words = request.stop.iter().filter(|word| !word.is_blank()).peekable();
+    losses.drop_if(request.stop.iter().any(Text::is_blank), "stop");
+    if words.peek().is_none() {
+        return;
+    }
+    let out = body.key("stop_sequences");
+    let mut list = List::open(out);
+    for word in words {
+        list.next(out);
+        word.write(out);
+    }
+    out.push(b']');
+}
+
+/// Writes how tokens are chosen, as far as the model lets anyone.
+pub fn write_sampling(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    think: &Think,
+    body: &mut Object<'_>,
+    losses: &mut Losses,
+) {
+    let facts = target.facts;
+    let known = facts.thinking != ThinkingRule::Unknown;
+    let restricted = known && think.restricts();
+    let mut warm = false;
+    if let Some(temperature) = &request.sampling.temperature {
+        let told = number(temperature);
+        if !facts.sampling || (restricted && told < 1.0) {
+            // What is used anyway is not missed.
+            losses.drop_if((told - 1.0).abs() > f64::EPSILON, "temperature");
+        } else if told > 1.0 {
+            losses.drop("temperature");
+            body.number("temperature", 1);
+            warm = true;
+        } else {
+            temperature.write(body.key("temperature"));
+            warm = true;
+        }
+    }
+    if let Some(top_p) = &request.sampling.top_p {
+        let told = number(top_p);
+        let second = warm && !facts.sampling_together;
+        if !facts.sampling || second || (restricted && told < 0.95) {
+            losses.drop_if(told < 1.0, "top_p");
+        } else {
+            top_p.write(body.key("top_p"));
+        }
+    }
+    if let Some(top_k) = &request.sampling.top_k {
+        if !facts.sampling || restricted {
+            losses.drop("top_k");
+        } else {
+            top_k.write(body.key("top_k"));
+        }
+    }
+}
+
+fn number(json: &Json<'_>) -> f64 {
+    std::str::from_utf8(json.raw()).ok().and_then(|text| text.parse().ok()).unwrap_or(1.0)
+}
+
+/// Writes `metadata`, `service_tier` and what is Anthropic's own.
+pub fn write_rest(request: &Request<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    body.section("metadata", |object| {
+        if let Some(user) = &request.user {
+            object.text("user_id", user);
+        }
+        write_own(request, "metadata", object);
+    });
+    match request.tier.as_ref().map(Text::decode).as_deref() {
+        Some("auto") => body.string("service_tier", "auto"),
+        Some("default") => body.string("service_tier", "standard_only"),
+        Some(_) => losses.drop("service_tier"),
+        None => {}
+    }
+    for extra in request.extra.iter().filter(|extra| is_own(extra) && !is_nested(extra)) {
+        extra.value.write(body.any_key(&extra.name));
+    }
+}
+
+/// Writes the members that count for the prompt and are Anthropic's own.
+pub fn write_counted(request: &Request<'_>, body: &mut Object<'_>) {
+    const COUNTED: [&str; 3] = ["mcp_servers", "context_management", "container"];
+    let counted = request.extra.iter().filter(|extra| is_own(extra));
+    for extra in counted.filter(|extra| COUNTED.contains(&&*extra.name)) {
+        extra.value.write(body.any_key(&extra.name));
+    }
+}
+
+/// Tells what Anthropic has no words for.
+pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
+    let sampling = &request.sampling;
+    losses.drop_if(sampling.min_p.is_some(), "min_p");
+    losses.drop_if(sampling.seed.is_some(), "seed");
+    losses.drop_if(sampling.presence_penalty.is_some(), "presence_penalty");
+    losses.drop_if(sampling.frequency_penalty.is_some(), "frequency_penalty");
+    losses.drop_if(request.choices.is_some_and(|n| n > 1), "n");
+    losses.drop_if(request.logprobs == Some(true), "logprobs");
+    losses.drop_if(request.top_logprobs.is_some_and(|n| n > 0), "top_logprobs");
+    losses.drop_if(request.metadata.is_some(), "metadata");
+    // Usage is told in every stream, so nothing is lost of a wish for it.
+    let foreign = request.extra.iter().filter(|extra| !is_own(extra));
+    for extra in foreign.filter(|extra| extra.name != "stream_options") {
+        losses.drop(extra.name.clone().into_owned());
+    }
+}

@@ -1,0 +1,10 @@
+//! Whole answers.
+
+mod read;
+mod write;
+
+pub use read::read;
+pub use write::write;
+
+pub(super) use write::call_id;
+pub(super) use write::message_id;

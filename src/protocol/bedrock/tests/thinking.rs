@@ -1,0 +1,299 @@
+//! Options by the facts of the model.
+
+use super::{CLAUDE, at, written};
+use crate::chat::*;
+use crate::protocol::bedrock::FORMAT_TOOL;
+
+fn ask() -> Request<'static> {
+    let turn = Turn::new(Role::User, vec![Part::text(Text::plain("q"))]);
+    Request { turns: vec![turn], ..Request::default() }
+}
+
+fn thinks(rule: ThinkingRule) -> Facts {
+    Facts { thinking: rule, ..Facts::default() }
+}
+
+fn effort(effort: Effort) -> Thinking {
+    Thinking { effort: Some(effort), ..Thinking::default() }
+}
+
+fn mode(mode: ThinkingMode) -> Thinking {
+    Thinking { mode: Some(mode), ..Thinking::default() }
+}
+
+/// What is said of thinking: the model's own fields, the effort, and what is lost.
+fn said(model: &str, facts: &Facts, thinking: Thinking) -> (String, String, Vec<String>) {
+    let (body, losses) = written(&Request { thinking, ..ask() }, model, facts).unwrap();
+    (at(&body, "additionalModelRequestFields"), at(&body, "outputConfig.effort"), losses)
+}
+
+#[test]
+fn thinking_is_asked_for_in_the_models_way() {
+    use ThinkingRule as Rule;
+    let none: &[&str] = &[];
+    let lost: &[&str] = &["reasoning_effort"];
+    let on_by_default = |rule| Facts { thinks_by_default: true, ..thinks(rule) };
+    let always = |rule| Facts { always_thinks: true, ..on_by_default(rule) };
+    let adaptive = r#"{"thinking":{"type":"adaptive"}}"#;
+    let off = r#"{"thinking":{"type":"disabled"}}"#;
+    let between = r#"{"thinking":{"type":"between_tools"}}"#;
+    let enabled =
+        |budget: u64| format!(r#"{{"thinking":{{"type":"enabled","budget_tokens":{budget}}}}}"#);
+    let budget =
+        |n| Thinking { mode: Some(ThinkingMode::On), budget: Some(n), ..Thinking::default() };
+    let (low, medium, high) = (effort(Effort::Low), effort(Effort::Medium), effort(Effort::High));
+    for (model, facts, wish, fields, level, losses) in [
+        (CLAUDE, thinks(Rule::Unknown), medium, "", "medium", none),
+        (CLAUDE, thinks(Rule::Unknown), budget(9), &enabled(9), "", none),
+        ("meta.x", thinks(Rule::Unknown), budget(9000), "", "high", none),
+        (CLAUDE, thinks(Rule::Never), medium, "", "", lost),
+        (CLAUDE, thinks(Rule::Never), effort(Effort::None), "", "", none),
+        (CLAUDE, thinks(Rule::Budget), low, &enabled(1024), "", none),
+        (CLAUDE, thinks(Rule::Budget), high, &enabled(16_384), "", none),
+        (CLAUDE, thinks(Rule::Budget), mode(ThinkingMode::Adaptive), &enabled(4096), "", none),
+        (CLAUDE, thinks(Rule::Budget), budget(5), &enabled(1024), "", none),
+        (CLAUDE, thinks(Rule::Budget), mode(ThinkingMode::Off), "", "", none),
+        (CLAUDE, on_by_default(Rule::Budget), effort(Effort::None), off, "", none),
+        (CLAUDE, thinks(Rule::Adaptive), effort(Effort::Minimal), adaptive, "low", none),
+        (CLAUDE, on_by_default(Rule::Adaptive), high, "", "high", none),
+        (CLAUDE, thinks(Rule::Adaptive), budget(5000), adaptive, "medium", none),
+        (CLAUDE, on_by_default(Rule::Adaptive), effort(Effort::None), off, "", none),
+        (CLAUDE, always(Rule::Adaptive), effort(Effort::None), "", "low", lost),
+        (CLAUDE, thinks(Rule::BetweenTools), mode(ThinkingMode::Off), between, "", none),
+        (CLAUDE, thinks(Rule::BetweenTools), mode(ThinkingMode::BetweenTools), between, "", none),
+        (
+            "openai.o",
+            thinks(Rule::Effort),
+            effort(Effort::Max),
+            r#"{"reasoning_effort":"high"}"#,
+            "",
+            none,
+        ),
+        (
+            "amazon.nova-2",
+            thinks(Rule::Level),
+            low,
+            r#"{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"}}"#,
+            "",
+            none,
+        ),
+        ("x.y", thinks(Rule::Level), low, "", "low", none),
+    ] {
+        let level = if level.is_empty() { String::new() } else { format!("\"{level}\"") };
+        let losses: Vec<String> = losses.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(
+            said(model, &facts, wish),
+            (fields.to_owned(), level, losses),
+            "{model} {:?} {wish:?}",
+            facts.thinking
+        );
+    }
+    let shown = Thinking { visible: Some(true), ..high };
+    let expected = r#"{"thinking":{"type":"adaptive","display":"summarized"}}"#;
+    assert_eq!(said(CLAUDE, &on_by_default(Rule::Adaptive), shown).0, expected);
+}
+
+#[test]
+fn a_thought_leaves_room_for_the_answer() {
+    let facts = thinks(ThinkingRule::Budget);
+    let with = |max_tokens, thinking| {
+        let request = Request { max_tokens: Some(max_tokens), thinking, ..ask() };
+        let (body, losses) = written(&request, CLAUDE, &facts).unwrap();
+        (at(&body, "additionalModelRequestFields.thinking.budget_tokens"), losses.len())
+    };
+    assert_eq!(with(8000, effort(Effort::High)), ("3999".into(), 0));
+    assert_eq!(with(1025, effort(Effort::High)), ("1024".into(), 0));
+    assert_eq!(with(1024, effort(Effort::High)), (String::new(), 1));
+    let budget = Thinking { budget: Some(2000), ..mode(ThinkingMode::On) };
+    assert_eq!(with(2000, budget), (String::new(), 1));
+}
+
+#[test]
+fn thinking_binds_what_goes_with_it() {
+    let number = |text| Some(Json::fixed(text));
+    let request = Request {
+        thinking: effort(Effort::Low),
+        tool_choice: Some(ToolChoice::Required),
+        tools: vec![tool("f")],
+        sampling: Sampling {
+            temperature: number("0.5"),
+            top_p: number("0.9"),
+            top_k: number("3"),
+            ..Sampling::default()
+        },
+        ..ask()
+    };
+    let (body, losses) = written(&request, CLAUDE, &thinks(ThinkingRule::Budget)).unwrap();
+    assert_eq!(losses, ["tool_choice", "temperature", "top_p", "top_k"]);
+    assert_eq!(at(&body, "toolConfig.toolChoice"), r#"{"auto":{}}"#);
+    assert_eq!(at(&body, "inferenceConfig"), "");
+    // A thought of another provider cannot be shown, and without it the model may not think on.
+    let call = Call {
+        id: Text::plain("a"),
+        name: Text::plain("f"),
+        arguments: Arguments::Value(Json::fixed("{}")),
+        custom: false,
+    };
+    let mut thought = Part::new(Content::Thinking(Text::plain("hm")));
+    let signature = |by| Some(Signature { by, data: Text::plain("s") });
+    for (by, kept) in [(Protocol::Anthropic, false), (Protocol::Bedrock, true)] {
+        thought.signature = signature(by);
+        let parts = vec![thought.clone(), Part::new(Content::Call(call.clone()))];
+        let mut request = Request { thinking: effort(Effort::Low), ..ask() };
+        request.turns.push(Turn::new(Role::Assistant, parts));
+        let (body, losses) = written(&request, CLAUDE, &thinks(ThinkingRule::Budget)).unwrap();
+        assert_eq!(body.contains("reasoningContent"), kept);
+        assert_eq!(body.contains("budget_tokens"), kept);
+        assert_eq!(losses.is_empty(), kept);
+    }
+}
+
+fn tool(name: &str) -> Tool<'static> {
+    Tool {
+        name: Text::plain(name),
+        description: None,
+        kind: ToolKind::Function(Some(Json::fixed(r#"{"properties":{}}"#))),
+        strict: None,
+        cache: None,
+        extra: vec![],
+    }
+}
+
+#[test]
+fn sampling_is_what_the_model_takes() {
+    let number = |text| Some(Json::fixed(text));
+    let sampling = Sampling {
+        temperature: number("1.5"),
+        top_p: number("0.9"),
+        top_k: number("3"),
+        min_p: number("0"),
+        seed: number("1"),
+        presence_penalty: number("1"),
+        frequency_penalty: number("1"),
+    };
+    let request = Request {
+        sampling,
+        choices: Some(2),
+        logprobs: Some(true),
+        top_logprobs: Some(1),
+        user: Some(Text::plain("u")),
+        parallel_tools: Some(false),
+        metadata: Some(Json::fixed(r#"{"a":"b","\u00e9":"c","d":1,"e":"f|"}"#)),
+        tier: Some(Text::plain("scale")),
+        extra: vec![Extra { by: Protocol::Openai, name: "store".into(), value: Json::fixed("1") }],
+        ..ask()
+    };
+    let rest = ["min_p", "seed", "presence_penalty", "frequency_penalty", "n", "logprobs"];
+    let rest = [&rest[..], &["top_logprobs", "user", "parallel_tool_calls", "store"]].concat();
+    let (body, losses) = written(&request, CLAUDE, &Facts::default()).unwrap();
+    assert_eq!(losses, [&["temperature", "metadata", "service_tier"][..], &rest].concat());
+    assert_eq!(at(&body, "inferenceConfig"), r#"{"temperature":1,"topP":0.9}"#);
+    assert_eq!(at(&body, "additionalModelRequestFields"), r#"{"top_k":3}"#);
+    assert_eq!(at(&body, "requestMetadata"), r#"{"a":"b"}"#);
+    let none = Facts { sampling: false, ..Facts::default() };
+    let (body, losses) = written(&request, CLAUDE, &none).unwrap();
+    assert_eq!(losses[..3], ["temperature", "top_p", "top_k"]);
+    assert!(!body.contains("Config") && !body.contains("additional"));
+    let one = Facts { sampling_together: false, ..Facts::default() };
+    assert_eq!(
+        written(&request, "meta.x", &one).unwrap().1[..3],
+        ["temperature", "top_p", "top_k"]
+    );
+    for (tier, said) in [("auto", ""), ("default", "\"default\""), ("fast", "\"priority\"")] {
+        let request = Request { tier: Some(Text::plain(tier)), ..ask() };
+        let (body, losses) = written(&request, CLAUDE, &Facts::default()).unwrap();
+        assert_eq!((at(&body, "serviceTier.type"), losses.len()), (said.to_owned(), 0));
+    }
+}
+
+#[test]
+fn a_form_is_asked_for_as_well_as_can_be() {
+    let format = Format::Schema {
+        name: Some(Text::plain("n")),
+        description: None,
+        schema: Json::fixed(r#"{"type":"object"}"#),
+        strict: Some(true),
+    };
+    let request = Request { format: Some(format), ..ask() };
+    let (body, _) = written(&request, CLAUDE, &Facts::default()).unwrap();
+    let schema = at(&body, "outputConfig.textFormat.structure.jsonSchema");
+    assert_eq!(schema, r#"{"schema":"{\"type\":\"object\"}","name":"n"}"#);
+    let forced = Facts { json_schema: false, ..Facts::default() };
+    let (body, _) = written(&request, CLAUDE, &forced).unwrap();
+    assert_eq!(at(&body, "toolConfig.toolChoice.tool.name"), format!("\"{FORMAT_TOOL}\""));
+    assert_eq!(at(&body, "toolConfig.tools.0.toolSpec.inputSchema.json"), r#"{"type":"object"}"#);
+    let more = Request { tools: vec![tool("f")], ..request.clone() };
+    let (body, losses) = written(&more, CLAUDE, &forced).unwrap();
+    assert_eq!((at(&body, "toolConfig.toolChoice"), losses.len()), (r#"{"any":{}}"#.into(), 0));
+    assert!(body.contains(FORMAT_TOOL));
+    let neither = Facts { forced_tools: false, ..forced };
+    assert_eq!(written(&request, CLAUDE, &neither).unwrap_err().param, Some("response_format"));
+    let object = Request { format: Some(Format::Object), ..ask() };
+    let (body, losses) = written(&object, CLAUDE, &Facts::default()).unwrap();
+    assert!(at(&body, "system.0.text").contains("JSON object") && losses.is_empty());
+}
+
+#[test]
+fn a_choice_of_tools_is_said_or_told() {
+    let with = |choice: ToolChoice<'static>, facts: &Facts| {
+        let tools = vec![tool("f"), tool("g")];
+        let request = Request { tools, tool_choice: Some(choice), ..ask() };
+        let (body, losses) = written(&request, CLAUDE, facts).unwrap();
+        let names = body.matches("toolSpec").count();
+        (names, at(&body, "toolConfig.toolChoice"), losses.len())
+    };
+    let name = || Text::plain("g");
+    let facts = Facts::default();
+    assert_eq!(with(ToolChoice::Auto, &facts), (2, r#"{"auto":{}}"#.into(), 0));
+    assert_eq!(with(ToolChoice::Required, &facts), (2, r#"{"any":{}}"#.into(), 0));
+    let named = r#"{"tool":{"name":"g"}}"#;
+    assert_eq!(with(ToolChoice::Named(name()), &facts), (2, named.into(), 0));
+    assert_eq!(with(ToolChoice::None, &facts), (0, String::new(), 0));
+    let some = ToolChoice::Allowed { required: true, names: vec![name()] };
+    assert_eq!(with(some, &facts), (1, r#"{"any":{}}"#.into(), 0));
+    let free = Facts { forced_tools: false, ..Facts::default() };
+    assert_eq!(with(ToolChoice::Required, &free), (2, r#"{"auto":{}}"#.into(), 1));
+
+    let mut request = Request { tool_choice: Some(ToolChoice::None), ..ask() };
+    let call = Call {
+        id: Text::plain("a"),
+        name: Text::plain("a b"),
+        arguments: Arguments::Quoted(Text::plain("free \"text\"")),
+        custom: true,
+    };
+    let parts = vec![Part::new(Content::Call(call))];
+    request.turns.push(Turn::new(Role::Assistant, parts));
+    let (body, losses) = written(&request, CLAUDE, &facts).unwrap();
+    assert_eq!(losses, ["tool_choice"]);
+    assert_eq!(at(&body, "toolConfig.tools.0.toolSpec.name"), "\"a_b\"");
+    let input = at(&body, "messages.1.content.0.toolUse.input");
+    assert_eq!(input, r#"{"input":"free \"text\""}"#);
+    let kind = ToolKind::Custom(Some(Json::fixed("{}")));
+    request.tools.push(Tool { kind, ..tool("c") });
+    let (body, losses) = written(&request, CLAUDE, &facts).unwrap();
+    assert_eq!(losses, ["tool_choice", "format"]);
+    let schema = at(&body, "toolConfig.tools.0.toolSpec.inputSchema.json.required");
+    assert_eq!(schema, r#"["input"]"#);
+}
+
+#[test]
+fn marks_are_for_those_who_take_them() {
+    let mut request = ask();
+    request.turns[0].parts[0].cache = Some(Cache::HalfHour);
+    request.cache = Some(Cache::Standard);
+    let marked = Tool { cache: Some(Cache::Standard), ..tool("f") };
+    request.tools = vec![marked.clone(), marked.clone(), marked.clone(), marked];
+    let (body, losses) = written(&request, CLAUDE, &Facts::default()).unwrap();
+    assert_eq!((body.matches("cachePoint").count(), losses), (4, vec!["cache_control".into()]));
+    assert_eq!(body.matches(r#""ttl":"1h""#).count(), 1);
+    assert_eq!(
+        at(&body, "toolConfig.tools.1.toolSpec.name"),
+        "\"f\"",
+        "the first mark is left out"
+    );
+    let (body, losses) = written(&request, "meta.llama", &Facts::default()).unwrap();
+    assert_eq!((body.contains("cachePoint"), losses), (false, vec!["cache_control".into()]));
+    request.tools.clear();
+    let (body, _) = written(&request, "amazon.nova-x", &Facts::default()).unwrap();
+    assert_eq!((body.matches("cachePoint").count(), body.contains("ttl")), (1, false));
+}

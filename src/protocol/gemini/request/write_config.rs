@@ -1,0 +1,101 @@
+//! Writing `generationConfig`.
+
+use crate::chat::Format;
+use crate::chat::Losses;
+use crate::chat::Request;
+use crate::error::Error;
+use crate::protocol::Target;
+use crate::protocol::gemini::out;
+use crate::protocol::gemini::request::thinking;
+use crate::protocol::gemini::request::write::extras_in;
+
+/// Most stop sequences.
+const MAX_STOPS: usize = 5;
+
+/// Appends `generationConfig`, where there is something to say.
+pub(super) fn write(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    out: &mut Vec<u8>,
+    losses: &mut Losses,
+) -> Result<(), Error> {
+    let start = out.len();
+    out::name(out, "generationConfig");
+    out.push(b'{');
+    let inside = out.len();
+    sampling(request, target, out, losses);
+    let counts = [
+        ("candidateCount", request.choices),
+        ("maxOutputTokens", request.max_tokens),
+        ("logprobs", request.top_logprobs),
+    ];
+    for (name, count) in counts {
+        if let Some(count) = count {
+            out::number(out, name, count);
+        }
+    }
+    if let Some(wish) = request.logprobs {
+        out::raw(out, "responseLogprobs", if wish { b"true" } else { b"false" });
+    }
+    if request.stop.len() > MAX_STOPS {
+        let message = format!("this provider takes at most {MAX_STOPS} stop sequences");
+        return Err(Error::field("stop", message));
+    }
+    if !request.stop.is_empty() {
+        out::name(out, "stopSequences");
+        out.push(b'[');
+        for stop in &request.stop {
+            out::comma(out);
+            stop.write(out);
+        }
+        out.push(b']');
+    }
+    format(request, target, out, losses);
+    thinking::write(request, target, out, losses);
+    extras_in(request, "generationConfig.", out);
+    if out.len() == inside {
+        out.truncate(start);
+    } else {
+        out.push(b'}');
+    }
+    Ok(())
+}
+
+fn sampling(request: &Request<'_>, target: &Target<'_>, out: &mut Vec<u8>, losses: &mut Losses) {
+    let all = &request.sampling;
+    let facts = target.facts;
+    let both = facts.sampling_together || all.temperature.is_none();
+    let numbers = [
+        ("temperature", "temperature", &all.temperature, facts.sampling),
+        ("topP", "top_p", &all.top_p, facts.sampling && both),
+        ("topK", "top_k", &all.top_k, facts.sampling),
+        ("seed", "seed", &all.seed, true),
+        ("presencePenalty", "presence_penalty", &all.presence_penalty, true),
+        ("frequencyPenalty", "frequency_penalty", &all.frequency_penalty, true),
+    ];
+    for (name, field, number, taken) in numbers {
+        match number {
+            Some(number) if taken => out::raw(out, name, number.raw()),
+            Some(_) => losses.drop(field),
+            None => {}
+        }
+    }
+}
+
+fn format(request: &Request<'_>, target: &Target<'_>, out: &mut Vec<u8>, losses: &mut Losses) {
+    let mime: &[u8] = match &request.format {
+        None => return,
+        Some(Format::Text) => b"\"text/plain\"",
+        Some(Format::Object | Format::Schema { .. }) => b"\"application/json\"",
+    };
+    out::raw(out, "responseMimeType", mime);
+    // Google always holds the answer to the schema, and has no use for its name.
+    if let Some(Format::Schema { name: _, description, schema, strict: _ }) = &request.format {
+        losses.drop_if(description.is_some(), "response_format.description");
+        if target.facts.json_schema {
+            out::raw(out, "responseJsonSchema", schema.raw());
+        } else {
+            losses.drop("response_format");
+        }
+    }
+}

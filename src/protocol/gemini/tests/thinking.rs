@@ -1,0 +1,74 @@
+//! How much the model is to think, by what it takes.
+
+use super::written;
+use crate::chat::Effort;
+use crate::chat::Facts;
+use crate::chat::Request;
+use crate::chat::Thinking;
+use crate::chat::ThinkingMode;
+use crate::chat::ThinkingRule;
+
+const NOTHING: Thinking = Thinking { mode: None, effort: None, budget: None, visible: None };
+
+fn config(thinking: Thinking, facts: &Facts) -> (String, Vec<String>) {
+    let request = Request { thinking, ..Request::default() };
+    let (body, losses) = written(&request, facts).unwrap();
+    let config = body.split_once(r#""thinkingConfig":"#).map_or("", |(_, rest)| rest);
+    (config.trim_end_matches('}').to_owned(), losses)
+}
+
+#[test]
+fn efforts_and_budgets_by_rule() {
+    let effort = |effort| Thinking { effort: Some(effort), ..NOTHING };
+    let budget = |budget| Thinking { budget: Some(budget), ..NOTHING };
+    let mode = |mode| Thinking { mode: Some(mode), ..NOTHING };
+    let (level, tokens) = (ThinkingRule::Level, ThinkingRule::Budget);
+    for (rule, asked, expected) in [
+        (level, NOTHING, ""),
+        (level, effort(Effort::None), r#"{"thinkingLevel":"MINIMAL""#),
+        (level, effort(Effort::Low), r#"{"includeThoughts":true,"thinkingLevel":"LOW""#),
+        (level, effort(Effort::Max), r#"{"includeThoughts":true,"thinkingLevel":"XHIGH""#),
+        (level, budget(5000), r#"{"includeThoughts":true,"thinkingLevel":"MEDIUM""#),
+        (level, mode(ThinkingMode::Off), r#"{"thinkingLevel":"MINIMAL""#),
+        (level, mode(ThinkingMode::Adaptive), ""),
+        (tokens, NOTHING, ""),
+        (tokens, effort(Effort::None), r#"{"thinkingBudget":0"#),
+        (tokens, effort(Effort::Minimal), r#"{"includeThoughts":true,"thinkingBudget":1024"#),
+        (tokens, effort(Effort::Medium), r#"{"includeThoughts":true,"thinkingBudget":8192"#),
+        (tokens, effort(Effort::Xhigh), r#"{"includeThoughts":true,"thinkingBudget":24576"#),
+        (tokens, budget(5000), r#"{"includeThoughts":true,"thinkingBudget":5000"#),
+        (tokens, mode(ThinkingMode::Off), r#"{"thinkingBudget":0"#),
+        (tokens, mode(ThinkingMode::Adaptive), r#"{"thinkingBudget":-1"#),
+        (ThinkingRule::Unknown, budget(7), r#"{"includeThoughts":true,"thinkingBudget":7"#),
+        (
+            ThinkingRule::Unknown,
+            effort(Effort::High),
+            r#"{"includeThoughts":true,"thinkingLevel":"HIGH""#,
+        ),
+        (ThinkingRule::Never, NOTHING, ""),
+    ] {
+        let facts = Facts { thinking: rule, ..Facts::default() };
+        let (config, losses) = config(asked, &facts);
+        assert_eq!(config, expected, "{rule:?} {asked:?}");
+        assert!(losses.is_empty());
+    }
+}
+
+#[test]
+fn what_is_shown_is_the_clients_wish() {
+    let facts = Facts { thinking: ThinkingRule::Level, ..Facts::default() };
+    let asked = |visible| Thinking { effort: Some(Effort::Low), visible, ..NOTHING };
+    assert!(config(asked(Some(false)), &facts).0.contains(r#""includeThoughts":false"#));
+    let only = Thinking { visible: Some(true), ..NOTHING };
+    assert_eq!(config(only, &facts).0, r#"{"includeThoughts":true"#);
+}
+
+#[test]
+fn a_model_that_cannot_says_so() {
+    let facts = Facts { thinking: ThinkingRule::Never, ..Facts::default() };
+    let asked = Thinking { effort: Some(Effort::Low), ..NOTHING };
+    assert_eq!(config(asked, &facts), (String::new(), vec!["reasoning_effort".to_owned()]));
+    let facts = Facts { thinking: ThinkingRule::Budget, always_thinks: true, ..Facts::default() };
+    let asked = Thinking { mode: Some(ThinkingMode::Off), ..NOTHING };
+    assert_eq!(config(asked, &facts).0, r#"{"thinkingBudget":1024"#);
+}

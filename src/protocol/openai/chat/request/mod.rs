@@ -1,0 +1,20 @@
+//! Requests: `POST /v1/chat/completions`.
+
+mod fields;
+mod media;
+mod read;
+mod read_parts;
+mod read_tools;
+mod read_turns;
+mod write;
+mod write_parts;
+mod write_tools;
+mod write_turns;
+
+pub use read::read;
+pub use write::write;
+
+use std::borrow::Cow;
+
+/// What is wrong with a message, without its place.
+type Fault = Cow<'static, str>;

@@ -1,0 +1,251 @@
+//! Messages into turns.
+
+use std::borrow::Cow;
+
+use crate::chat::Arguments;
+use crate::chat::Call;
+use crate::chat::CallResult;
+use crate::chat::Content;
+use crate::chat::Extra;
+use crate::chat::Json;
+use crate::chat::Part;
+use crate::chat::Protocol;
+use crate::chat::Role;
+use crate::chat::Text;
+use crate::chat::Turn;
+use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Value;
+use crate::error::Error;
+use crate::protocol::openai::chat::extra;
+use crate::protocol::openai::chat::key;
+use crate::protocol::openai::chat::request::Fault;
+use crate::protocol::openai::chat::request::read_parts;
+use crate::protocol::openai::chat::word;
+
+/// Reads all messages. Results of tools that stand side by side become one turn.
+pub(super) fn read(messages: Value<'_>) -> Result<Vec<Turn<'_>>, Error> {
+    // Most messages are longer; what is not used is little.
+    const SHORT: usize = 128;
+    let mut turns = Vec::with_capacity((messages.raw().len() / SHORT).clamp(1, 64));
+    for (at, message) in messages.elements().enumerate() {
+        add(message, &mut turns)
+            .map_err(|fault| Error::field("messages", format!("`messages[{at}]`: {fault}")))?;
+    }
+    Ok(turns)
+}
+
+fn add<'a>(message: Value<'a>, turns: &mut Vec<Turn<'a>>) -> Result<(), Fault> {
+    let message = Message::read(message)?;
+    let role = message.role.as_str().ok_or("`role` must be a string")?;
+    let role = word(role);
+    match role.as_ref() {
+        "system" => turns.push(message.said(Role::System)?),
+        "developer" => {
+            let mut turn = message.said(Role::System)?;
+            let value = Json::fixed("\"developer\"");
+            turn.extra.push(Extra { by: Protocol::Openai, name: "role".into(), value });
+            turns.push(turn);
+        }
+        "user" => turns.push(message.said(Role::User)?),
+        "assistant" => turns.push(message.assistant()?),
+        "tool" | "function" => {
+            let result = message.result(&role)?;
+            match turns.last_mut() {
+                Some(turn) if holds_results(turn) => turn.parts.push(result),
+                Some(_) | None => turns.push(Turn::new(Role::User, vec![result])),
+            }
+        }
+        other => return Err(format!("`role` is {other:?}, which is none").into()),
+    }
+    Ok(())
+}
+
+fn holds_results(turn: &Turn<'_>) -> bool {
+    turn.parts.last().is_some_and(|part| matches!(part.content, Content::Result(_)))
+}
+
+/// The members of a message that mean something in some role.
+struct Message<'a> {
+    role: Value<'a>,
+    content: Option<Value<'a>>,
+    name: Option<Value<'a>>,
+    tool_calls: Option<Value<'a>>,
+    tool_call_id: Option<Value<'a>>,
+    function_call: Option<Value<'a>>,
+    refusal: Option<Value<'a>>,
+    reasoning: Option<Value<'a>>,
+    mark: Option<Value<'a>>,
+    extra: Vec<Extra<'a>>,
+}
+
+impl<'a> Message<'a> {
+    fn read(value: Value<'a>) -> Result<Self, Fault> {
+        if value.kind() != JsonKind::Object {
+            return Err("it must be an object".into());
+        }
+        let mut message = Self {
+            role: Value::trusted(b"null"),
+            content: None,
+            name: None,
+            tool_calls: None,
+            tool_call_id: None,
+            function_call: None,
+            refusal: None,
+            reasoning: None,
+            mark: None,
+            extra: Vec::new(),
+        };
+        for member in value.members().filter(|member| !member.value.is_null()) {
+            let value = member.value;
+            match key(&member).as_ref() {
+                b"role" => message.role = value,
+                b"content" => message.content = Some(value),
+                b"name" => message.name = Some(value),
+                b"tool_calls" => message.tool_calls = Some(value),
+                b"tool_call_id" => message.tool_call_id = Some(value),
+                b"function_call" => message.function_call = Some(value),
+                b"refusal" => message.refusal = Some(value),
+                b"reasoning_content" => message.reasoning = Some(value),
+                b"reasoning" if message.reasoning.is_none() => message.reasoning = Some(value),
+                b"cache_control" => message.mark = Some(value),
+                _ => message.extra.push(extra(&member)),
+            }
+        }
+        Ok(message)
+    }
+
+    /// What a person or an operator said.
+    fn said(self, role: Role) -> Result<Turn<'a>, Fault> {
+        let mut turn = Turn::new(role, Vec::new());
+        self.content(&mut turn.parts)?;
+        turn.extra = self.rest();
+        Ok(turn)
+    }
+
+    fn assistant(self) -> Result<Turn<'a>, Fault> {
+        let mut turn = Turn::new(Role::Assistant, Vec::new());
+        let thought = self.reasoning.and_then(Text::from_value).filter(|text| !text.is_empty());
+        turn.parts.extend(thought.map(|text| Part::new(Content::Thinking(text))));
+        self.content(&mut turn.parts)?;
+        if let Some(value) = self.refusal {
+            let words = Text::from_value(value).ok_or("`refusal` must be a string")?;
+            if !words.is_empty() {
+                turn.parts.push(Part::new(Content::Refusal(words)));
+            }
+        }
+        if let Some(calls) = self.tool_calls {
+            if calls.kind() != JsonKind::Array {
+                return Err("`tool_calls` must be an array".into());
+            }
+            for value in calls.elements() {
+                turn.parts.push(call(value)?);
+            }
+        }
+        if let Some(value) = self.function_call {
+            let function = Function::read(value, "function_call")?;
+            turn.parts.push(Part::new(Content::Call(function.call(Text::default(), false))));
+        }
+        turn.extra = self.rest();
+        Ok(turn)
+    }
+
+    fn result(self, role: &str) -> Result<Part<'a>, Fault> {
+        let id = match self.tool_call_id.map(Text::from_value) {
+            Some(Some(id)) => id,
+            None if role == "function" => Text::default(),
+            Some(None) | None => return Err("`tool_call_id` must be a string".into()),
+        };
+        let mut parts = Vec::new();
+        self.content(&mut parts)?;
+        // A tool that returned nothing.
+        parts.retain(|part| !matches!(&part.content, Content::Text(text) if text.is_empty()));
+        let name = self.name.and_then(Text::from_value);
+        let mut part = Part::new(Content::Result(CallResult { id, name, parts, failed: false }));
+        part.extra = self.extra;
+        Ok(part)
+    }
+
+    fn content(&self, parts: &mut Vec<Part<'a>>) -> Result<(), Fault> {
+        let Some(content) = self.content else { return Ok(()) };
+        if let Some(text) = Text::from_value(content) {
+            parts.reserve_exact(1);
+            parts.push(Part::text(text));
+        } else if content.kind() == JsonKind::Array {
+            for value in content.elements() {
+                parts.push(read_parts::part(value)?);
+            }
+        } else {
+            return Err("`content` must be a string or an array".into());
+        }
+        if let (Some(mark), Some(last)) = (self.mark, parts.last_mut()) {
+            last.cache = Some(read_parts::cache(mark));
+        }
+        Ok(())
+    }
+
+    /// What is only carried.
+    fn rest(self) -> Vec<Extra<'a>> {
+        let mut extra = self.extra;
+        let name = self.name.map(Json::of);
+        extra.extend(name.map(|value| Extra {
+            by: Protocol::Openai,
+            name: Cow::Borrowed("name"),
+            value,
+        }));
+        extra
+    }
+}
+
+/// One of `tool_calls`.
+fn call(value: Value<'_>) -> Result<Part<'_>, Fault> {
+    let (mut id, mut kind, mut function, mut custom) = (None, None, None, None);
+    let mut carried = Vec::new();
+    for member in value.members().filter(|member| !member.value.is_null()) {
+        match key(&member).as_ref() {
+            b"id" => id = Text::from_value(member.value),
+            b"type" => kind = Text::from_value(member.value),
+            b"function" => function = Some(member.value),
+            b"custom" => custom = Some(member.value),
+            _ => carried.push(extra(&member)),
+        }
+    }
+    let id = id.filter(|id| !id.is_empty()).ok_or("a call has no `id`")?;
+    let free =
+        custom.is_some() && (kind.is_some_and(|kind| kind.is("custom")) || function.is_none());
+    let (value, name) = if free { (custom, "custom") } else { (function, "function") };
+    let value = value.ok_or("a call has no `function`")?;
+    let mut part = Part::new(Content::Call(Function::read(value, name)?.call(id, free)));
+    part.extra = carried;
+    Ok(part)
+}
+
+/// What is called, and with what.
+struct Function<'a> {
+    name: Text<'a>,
+    arguments: Arguments<'a>,
+}
+
+impl<'a> Function<'a> {
+    fn read(value: Value<'a>, of: &str) -> Result<Self, Fault> {
+        let (mut name, mut arguments) = (None, Arguments::Quoted(Text::default()));
+        for member in value.members().filter(|member| !member.value.is_null()) {
+            match key(&member).as_ref() {
+                b"name" => name = Text::from_value(member.value),
+                b"arguments" | b"input" => {
+                    arguments = match Text::from_value(member.value) {
+                        Some(text) => Arguments::Quoted(text),
+                        None => Arguments::Value(Json::of(member.value)),
+                    };
+                }
+                _ => {}
+            }
+        }
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| format!("`{of}` has no `name`"))?;
+        Ok(Self { name, arguments })
+    }
+
+    fn call(self, id: Text<'a>, custom: bool) -> Call<'a> {
+        Call { id, name: self.name, arguments: self.arguments, custom }
+    }
+}

@@ -1,0 +1,273 @@
+//! Turns as messages: one of each result, results before all else, the model's calls in one.
+
+use crate::chat::CallResult;
+use crate::chat::Content;
+use crate::chat::Extra;
+use crate::chat::Facts;
+use crate::chat::Format;
+use crate::chat::Losses;
+use crate::chat::Part;
+use crate::chat::Protocol;
+use crate::chat::Request;
+use crate::chat::Role;
+use crate::chat::ThinkingRule;
+use crate::chat::Turn;
+use crate::codec::json;
+use crate::error::Error;
+use crate::protocol::openai::chat::object::Object;
+use crate::protocol::openai::chat::object::comma;
+use crate::protocol::openai::chat::request::write_parts::Ids;
+use crate::protocol::openai::chat::request::write_parts::Marks;
+use crate::protocol::openai::chat::request::write_parts::Parts;
+use crate::protocol::openai::chat::request::write_parts::Place;
+use crate::protocol::openai::chat::request::write_parts::write_call;
+
+/// Writes the turns of one request.
+#[derive(Debug)]
+pub(super) struct Turns<'w> {
+    request: &'w Request<'w>,
+    facts: &'w Facts,
+    losses: &'w mut Losses,
+    ids: Ids<'w>,
+    marks: Marks,
+    first: bool,
+}
+
+impl<'w> Turns<'w> {
+    pub(super) fn new(request: &'w Request<'w>, facts: &'w Facts, losses: &'w mut Losses) -> Self {
+        let marks = Marks::new(request, facts.thinking == ThinkingRule::Effort);
+        Self { request, facts, losses, ids: Ids::default(), marks, first: true }
+    }
+
+    /// Appends the array of messages.
+    pub(super) fn write(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        out.push(b'[');
+        self.schema(out);
+        let mut rest = self.request.turns.as_slice();
+        while !rest.is_empty() {
+            let many = rest.iter().take_while(|turn| turn.role != Role::Assistant).count();
+            let (between, behind) = rest.split_at_checked(many).unwrap_or_default();
+            self.between(between, out)?;
+            let (said, behind) = behind.split_at_checked(answer(behind)).unwrap_or_default();
+            if !said.is_empty() {
+                self.assistant(said, out)?;
+            }
+            rest = behind;
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    /// What a model must be told that cannot be held to a schema.
+    fn schema(&mut self, out: &mut Vec<u8>) {
+        let Some(Format::Schema { schema, .. }) = &self.request.format else { return };
+        if self.facts.json_schema {
+            return;
+        }
+        comma(out, &mut self.first);
+        let mut message = Object::open(out);
+        message.fixed("role", "\"system\"");
+        let out = message.name("content");
+        let text = String::from_utf8_lossy(schema.raw());
+        json::write_str(out, &format!("Answer with JSON that fits this JSON Schema:\n{text}"));
+        message.close();
+    }
+
+    /// What stands between two answers of the model: all results first.
+    fn between(&mut self, turns: &'w [Turn<'w>], out: &mut Vec<u8>) -> Result<(), Error> {
+        for part in turns.iter().flat_map(|turn| &turn.parts) {
+            if let Content::Result(result) = &part.content {
+                self.result(result, part, out)?;
+            }
+        }
+        turns.iter().try_for_each(|turn| self.said(turn, out))
+    }
+
+    fn result(
+        &mut self,
+        result: &'w CallResult<'w>,
+        whole: &Part<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        comma(out, &mut self.first);
+        let mut message = Object::open(out);
+        message.fixed("role", "\"tool\"");
+        self.ids.write_result(result, message.name("tool_call_id"));
+        let texts: Vec<_> = result.parts.iter().filter(|part| !is_moved(part)).collect();
+        let alone = texts.is_empty() && !result.parts.is_empty();
+        let mut parts = Parts::new(Place::Tool, self.facts, &mut self.marks, self.losses);
+        parts.failed = result.failed;
+        parts.last = whole.cache;
+        if alone {
+            let text = "The result is attached to the next message.";
+            let failed = if result.failed { "Error: " } else { "" };
+            json::write_str(message.name("content"), &format!("{failed}{text}"));
+        } else {
+            parts.content(&texts, message.name("content")).map_err(bad)?;
+        }
+        self.extras(&whole.extra, &mut message);
+        message.close();
+        Ok(())
+    }
+
+    /// A message of the person or the operator, with the media of results, which tool messages
+    /// cannot hold.
+    fn said(&mut self, turn: &'w Turn<'w>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut parts = Vec::new();
+        for part in &turn.parts {
+            match &part.content {
+                Content::Result(result) => {
+                    parts.extend(result.parts.iter().filter(|part| is_moved(part)));
+                }
+                Content::Call(_) => {
+                    return Err(bad("only the model calls tools".into()));
+                }
+                Content::Thinking(_) | Content::Redacted => {}
+                Content::Text(_) | Content::Refusal(_) | Content::Media(_) | Content::Other(_) => {
+                    parts.push(part)
+                }
+            }
+        }
+        if parts.len() > 1 {
+            parts.retain(|part| !is_empty_text(part));
+        }
+        if parts.is_empty() {
+            self.foreign(&turn.extra);
+            return Ok(());
+        }
+        let place = if turn.role == Role::System { Place::System } else { Place::User };
+        comma(out, &mut self.first);
+        let mut message = Object::open(out);
+        let developer = turn.extra.iter().any(|extra| is_role(extra) && turn.role == Role::System);
+        message.fixed(
+            "role",
+            match place {
+                Place::System if developer => "\"developer\"",
+                Place::System => "\"system\"",
+                Place::User | Place::Assistant | Place::Tool => "\"user\"",
+            },
+        );
+        let mut writer = Parts::new(place, self.facts, &mut self.marks, self.losses);
+        writer.content(&parts, message.name("content")).map_err(bad)?;
+        self.extras(&turn.extra, &mut message);
+        message.close();
+        Ok(())
+    }
+
+    /// One message of the model.
+    fn assistant(&mut self, turns: &'w [Turn<'w>], out: &mut Vec<u8>) -> Result<(), Error> {
+        let (mut texts, mut calls) = (Vec::new(), Vec::new());
+        for part in turns.iter().flat_map(|turn| &turn.parts) {
+            match &part.content {
+                Content::Call(call) => calls.push((call, part)),
+                Content::Other(other) if other.by != Protocol::Openai => {
+                    self.losses.drop(other.name.clone().into_owned());
+                }
+                // The model's own and not the client's, and nothing that it takes back.
+                Content::Thinking(_) | Content::Redacted => {}
+                Content::Text(_) | Content::Refusal(_) | Content::Other(_) => texts.push(part),
+                Content::Media(_) => {
+                    return Err(bad("media of the model are not taken back".into()));
+                }
+                Content::Result(_) => {
+                    return Err(bad("a result cannot stand in the model's turn".into()));
+                }
+            }
+        }
+        if texts.len() > 1 {
+            texts.retain(|part| !is_empty_text(part));
+        }
+        let carried = |extra: &Extra<'_>| extra.by == Protocol::Openai;
+        let bare = !turns.iter().flat_map(|turn| &turn.extra).any(carried);
+        if texts.is_empty() && calls.is_empty() && bare {
+            turns.iter().for_each(|turn| self.foreign(&turn.extra));
+            return Ok(());
+        }
+        comma(out, &mut self.first);
+        let mut message = Object::open(out);
+        message.fixed("role", "\"assistant\"");
+        self.answer(&texts, &mut message)?;
+        if !calls.is_empty() {
+            let out = message.name("tool_calls");
+            out.push(b'[');
+            let mut first = true;
+            for (call, part) in calls {
+                comma(out, &mut first);
+                write_call(call, part, &mut self.ids, out, self.losses);
+            }
+            out.push(b']');
+        }
+        turns.iter().for_each(|turn| self.extras(&turn.extra, &mut message));
+        message.close();
+        Ok(())
+    }
+
+    fn answer(&mut self, texts: &[&Part<'_>], message: &mut Object<'_>) -> Result<(), Error> {
+        if texts.is_empty() {
+            message.fixed("content", "null");
+            return Ok(());
+        }
+        if let [Part { content: Content::Refusal(words), cache: None, extra, .. }] = texts
+            && extra.is_empty()
+        {
+            message.fixed("content", "null");
+            words.write(message.name("refusal"));
+            return Ok(());
+        }
+        let mut parts = Parts::new(Place::Assistant, self.facts, &mut self.marks, self.losses);
+        parts.content(texts, message.name("content")).map_err(bad)
+    }
+
+    fn extras(&mut self, extras: &[Extra<'_>], message: &mut Object<'_>) {
+        for extra in extras {
+            if extra.by != Protocol::Openai {
+                self.losses.drop(extra.name.clone().into_owned());
+            } else if !is_role(extra) {
+                extra.value.write(message.any_name(&extra.name));
+            }
+        }
+    }
+
+    /// Extras of a message that is not written.
+    fn foreign(&mut self, extras: &[Extra<'_>]) {
+        for extra in extras.iter().filter(|extra| !is_role(extra)) {
+            self.losses.drop(extra.name.clone().into_owned());
+        }
+    }
+}
+
+/// How many turns the answer takes that `turns` begin with. Between a call and its result nothing
+/// else of the model may stand.
+fn answer(turns: &[Turn<'_>]) -> usize {
+    let calls =
+        |turn: &Turn<'_>| turn.parts.iter().any(|part| matches!(part.content, Content::Call(_)));
+    let own = turns.iter().take_while(|turn| turn.role == Role::Assistant).count();
+    let open = turns.iter().take(own).take_while(|turn| calls(turn)).count();
+    own.min(open + 1)
+}
+
+/// Whether a part of a result goes into the message behind it.
+fn is_moved(part: &Part<'_>) -> bool {
+    match &part.content {
+        Content::Media(media) => !matches!(media.source, crate::chat::Source::Plain(_)),
+        Content::Text(_)
+        | Content::Refusal(_)
+        | Content::Call(_)
+        | Content::Result(_)
+        | Content::Thinking(_)
+        | Content::Redacted
+        | Content::Other(_) => false,
+    }
+}
+
+fn is_empty_text(part: &Part<'_>) -> bool {
+    matches!(&part.content, Content::Text(text) if text.is_empty())
+}
+
+fn is_role(extra: &Extra<'_>) -> bool {
+    extra.by == Protocol::Openai && extra.name == "role"
+}
+
+fn bad(fault: super::Fault) -> Error {
+    Error::field("messages", fault)
+}

@@ -1,0 +1,231 @@
+//! A whole answer for a client of this format.
+
+use crate::chat::Answer;
+use crate::chat::Choice;
+use crate::chat::Citation;
+use crate::chat::Extra;
+use crate::chat::Finish;
+use crate::chat::Json;
+use crate::chat::Protocol;
+use crate::chat::Said;
+use crate::chat::Text;
+use crate::codec::json;
+use crate::codec::json::Kind as JsonKind;
+use crate::protocol::Seed;
+use crate::protocol::openai::chat::object::Object;
+use crate::protocol::openai::chat::object::comma;
+use crate::protocol::openai::chat::response::read::made_id;
+use crate::protocol::openai::chat::response::said::finish_word;
+use crate::protocol::openai::chat::usage;
+
+/// Whether a carried member stands in the message and not beside it.
+pub(in crate::protocol::openai::chat) fn is_in_message(name: &str) -> bool {
+    matches!(name, "audio" | "reasoning_details" | "images" | "provider_specific_fields")
+}
+
+/// Appends an answer.
+pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
+    let mut body = Object::open(out);
+    write_id(&answer.start.id, seed, body.name("id"));
+    body.fixed("object", "\"chat.completion\"");
+    body.number("created", answer.start.created.unwrap_or(seed.now));
+    answer.start.model.write(body.name("model"));
+    let out = body.name("choices");
+    out.push(b'[');
+    let mut first = true;
+    for (at, each) in answer.choices.iter().enumerate() {
+        comma(out, &mut first);
+        choice(each, at, seed, out);
+    }
+    out.push(b']');
+    if let Some(tokens) = &answer.usage {
+        usage::write(tokens, body.name("usage"));
+    }
+    extras(&answer.extra, &mut body, |_| true);
+    body.close();
+}
+
+/// Appends the id of an answer, a new one where there is none.
+pub(in crate::protocol::openai::chat) fn write_id(id: &Text<'_>, seed: Seed, out: &mut Vec<u8>) {
+    if id.is_empty() {
+        json::write_str(out, &seed.id("chatcmpl-", u64::MAX));
+    } else {
+        id.write(out);
+    }
+}
+
+fn extras(extras: &[Extra<'_>], object: &mut Object<'_>, takes: impl Fn(&str) -> bool) {
+    for extra in extras {
+        if extra.by == Protocol::Openai && takes(&extra.name) {
+            extra.value.write(object.any_name(&extra.name));
+        }
+    }
+}
+
+fn choice(choice: &Choice<'_>, at: usize, seed: Seed, out: &mut Vec<u8>) {
+    let mut object = Object::open(out);
+    object.number("index", at as u64);
+    let mut message = Object::open(object.name("message"));
+    said(choice, at, seed, &mut message);
+    extras(&choice.extra, &mut message, is_in_message);
+    message.close();
+    logprobs(&choice.logprobs, object.name("logprobs"));
+    let calls = choice.parts.iter().any(|part| matches!(part, Said::Call { .. }));
+    let unfinished = if calls { Finish::Calls } else { Finish::Stop };
+    let reason = finish_word(choice.finish.as_ref().unwrap_or(&unfinished));
+    json::write_str(object.name("finish_reason"), reason);
+    extras(&choice.extra, &mut object, |name| !is_in_message(name));
+    object.close();
+}
+
+fn said(choice: &Choice<'_>, at: usize, seed: Seed, message: &mut Object<'_>) {
+    let parts = &choice.parts;
+    let texts = || parts.iter().filter_map(text);
+    let refusals = || parts.iter().filter_map(refusal);
+    let thoughts = || parts.iter().filter_map(thought).filter(|text| !text.is_empty());
+    let has_calls = parts.iter().any(|part| matches!(part, Said::Call { .. }));
+    message.fixed("role", "\"assistant\"");
+    if texts().next().is_none() && (has_calls || refusals().next().is_some()) {
+        message.fixed("content", "null");
+    } else {
+        join(texts(), message.name("content"));
+    }
+    if refusals().next().is_some() {
+        join(refusals(), message.name("refusal"));
+    } else {
+        message.fixed("refusal", "null");
+    }
+    if thoughts().next().is_some() {
+        join(thoughts(), message.name("reasoning_content"));
+    }
+    let mut citations = parts.iter().flat_map(citations).peekable();
+    if citations.peek().is_some() {
+        let out = message.name("annotations");
+        out.push(b'[');
+        let mut first = true;
+        for citation in citations {
+            comma(out, &mut first);
+            write_citation(citation, out);
+        }
+        out.push(b']');
+    }
+    if has_calls {
+        calls(parts, at, seed, message.name("tool_calls"));
+    }
+}
+
+fn text<'p, 'a>(part: &'p Said<'a>) -> Option<&'p Text<'a>> {
+    match part {
+        Said::Text { text, .. } => Some(text),
+        Said::Refusal(_) | Said::Thinking { .. } | Said::Redacted(_) | Said::Call { .. } => None,
+    }
+}
+
+fn refusal<'p, 'a>(part: &'p Said<'a>) -> Option<&'p Text<'a>> {
+    match part {
+        Said::Refusal(text) => Some(text),
+        Said::Text { .. } | Said::Thinking { .. } | Said::Redacted(_) | Said::Call { .. } => None,
+    }
+}
+
+fn thought<'p, 'a>(part: &'p Said<'a>) -> Option<&'p Text<'a>> {
+    match part {
+        Said::Thinking { text, .. } => Some(text),
+        Said::Text { .. } | Said::Refusal(_) | Said::Redacted(_) | Said::Call { .. } => None,
+    }
+}
+
+fn citations<'p, 'a>(part: &'p Said<'a>) -> &'p [Citation<'a>] {
+    match part {
+        Said::Text { citations, .. } => citations,
+        Said::Refusal(_) | Said::Thinking { .. } | Said::Redacted(_) | Said::Call { .. } => &[],
+    }
+}
+
+fn join<'p, 'a: 'p>(texts: impl Iterator<Item = &'p Text<'a>>, out: &mut Vec<u8>) {
+    out.push(b'"');
+    texts.for_each(|text| out.extend_from_slice(text.raw()));
+    out.push(b'"');
+}
+
+fn calls(parts: &[Said<'_>], at: usize, seed: Seed, out: &mut Vec<u8>) {
+    out.push(b'[');
+    let (mut first, mut count) = (true, 0);
+    let choice = u32::try_from(at).unwrap_or(u32::MAX);
+    for part in parts {
+        let Said::Call { id, name, arguments, custom, signature: _ } = part else { continue };
+        comma(out, &mut first);
+        let mut call = Object::open(out);
+        if id.is_empty() {
+            made_id(choice, count, seed).write(call.name("id"));
+        } else {
+            id.write(call.name("id"));
+        }
+        count += 1;
+        let (kind, inside) = if *custom { ("custom", "input") } else { ("function", "arguments") };
+        json::write_str(call.name("type"), kind);
+        let mut function = Object::open(call.name(kind));
+        name.write(function.name("name"));
+        let out = function.name(inside);
+        out.push(b'"');
+        if arguments.is_empty() && !custom {
+            out.extend_from_slice(b"{}");
+        } else {
+            arguments.write_inside(out);
+        }
+        out.push(b'"');
+        function.close();
+        call.close();
+    }
+    out.push(b']');
+}
+
+/// Appends one of `annotations`.
+pub(in crate::protocol::openai::chat) fn write_citation(
+    citation: &Citation<'_>,
+    out: &mut Vec<u8>,
+) {
+    let (start, end) = citation.range.unwrap_or((0, 0));
+    let mut outer = Object::open(out);
+    outer.fixed("type", "\"url_citation\"");
+    let mut inner = Object::open(outer.name("url_citation"));
+    inner.number("start_index", start);
+    inner.number("end_index", end);
+    match &citation.title {
+        Some(title) => title.write(inner.name("title")),
+        None => inner.fixed("title", "\"\""),
+    }
+    citation.url.write(inner.name("url"));
+    inner.close();
+    outer.close();
+}
+
+/// Pieces of probabilities, joined.
+fn logprobs(pieces: &[Json<'_>], out: &mut Vec<u8>) {
+    match pieces {
+        [] => out.extend_from_slice(b"null"),
+        [whole] => whole.write(out),
+        [..] => {
+            let mut object = Object::open(out);
+            for name in ["content", "refusal"] {
+                let lists = || {
+                    let lists = pieces.iter().filter_map(|piece| piece.value().get(name));
+                    lists.filter(|list| list.kind() == JsonKind::Array)
+                };
+                let out = object.name(name);
+                if lists().next().is_none() {
+                    out.extend_from_slice(b"null");
+                    continue;
+                }
+                out.push(b'[');
+                let mut first = true;
+                for token in lists().flat_map(json::Value::elements) {
+                    comma(out, &mut first);
+                    out.extend_from_slice(token.raw());
+                }
+                out.push(b']');
+            }
+            object.close();
+        }
+    }
+}

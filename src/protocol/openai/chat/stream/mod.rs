@@ -1,0 +1,8 @@
+//! Streams of chunks.
+
+mod choices;
+mod reader;
+mod writer;
+
+pub use reader::Reader;
+pub use writer::Writer;

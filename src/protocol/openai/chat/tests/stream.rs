@@ -1,0 +1,286 @@
+//! Streams.
+
+use super::SEED;
+use crate::chat::Arguments;
+use crate::chat::Citation;
+use crate::chat::Class;
+use crate::chat::Event;
+use crate::chat::Extra;
+use crate::chat::Failure;
+use crate::chat::Finish;
+use crate::chat::Fold;
+use crate::chat::Json;
+use crate::chat::Protocol;
+use crate::chat::Sink;
+use crate::chat::Start;
+use crate::chat::Text;
+use crate::chat::Usage;
+use crate::protocol::openai::chat::fuzz::drive;
+use crate::protocol::openai::chat::response;
+use crate::protocol::openai::chat::stream::Writer;
+
+/// A stream of these chunks, with its terminator.
+fn stream(chunks: &[&str]) -> String {
+    let frames: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    frames + "data: [DONE]\n\n"
+}
+
+fn events(body: &str) -> Vec<Event<'static>> {
+    let (events, whole) = drive(std::iter::once(body.as_bytes()));
+    assert!(whole, "{body}");
+    events
+}
+
+fn fold(events: Vec<Event<'static>>) -> crate::chat::Answer<'static> {
+    let mut fold = Fold::default();
+    events.into_iter().for_each(|event| fold.event(event));
+    fold.answer()
+}
+
+const FIRST: &str = r#"{"id":"c","object":"chat.completion.chunk","created":5,"model":"m","service_tier":"default","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"x"}"#;
+
+fn delta(delta: &str) -> String {
+    format!(
+        r#"{{"id":"c","object":"chat.completion.chunk","created":5,"model":"m","service_tier":"default","choices":[{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":null}}],"usage":null,"obfuscation":"y"}}"#
+    )
+}
+
+const STOP: &str = r#"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+const USAGE: &str = r#"{"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}"#;
+
+/// A stream with all that there is.
+fn rich() -> String {
+    let call = r#"{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]}"#;
+    let piece = r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\":"}}]}"#;
+    let rest = r#"{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]}"#;
+    let other = r#"{"tool_calls":[{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":""}}]}"#;
+    let chunks = [
+        FIRST,
+        &delta(r#"{"reasoning_content":"hm"}"#),
+        &delta(r#"{"content":"a\u20ac"}"#),
+        &delta(r#"{"content":"b"}"#),
+        &delta(call),
+        &delta(piece),
+        &delta(rest),
+        &delta(other),
+        STOP,
+        USAGE,
+    ];
+    stream(&chunks)
+}
+
+#[test]
+fn a_stream_is_the_whole_answer_in_pieces() {
+    let whole = r#"{"id":"c","created":5,"model":"m","service_tier":"default","choices":[{"index":0,
+        "message":{"content":"a\u20acb","reasoning_content":"hm","tool_calls":[
+            {"id":"a","function":{"name":"f","arguments":"{\"x\":1}"}},
+            {"id":"b","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"stop"}],
+        "usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
+    let mut expected = Fold::default();
+    response::read(whole.as_bytes(), SEED, &mut expected).unwrap();
+    assert_eq!(fold(events(&rich())), expected.answer());
+}
+
+#[test]
+fn no_cut_makes_a_difference() {
+    let body = rich();
+    let whole = events(&body);
+    for cut in 0..body.len() {
+        let (head, tail) = body.as_bytes().split_at(cut);
+        assert_eq!(drive([head, tail].into_iter()), (whole.clone(), true), "cut at {cut}");
+    }
+    assert_eq!(drive(body.as_bytes().chunks(1)).0, whole);
+}
+
+#[test]
+fn what_breaks_off_is_no_answer() {
+    let body = rich();
+    let finished = body.find(r#""finish_reason":"stop""#).unwrap();
+    let last = body.rfind("data: [DONE]").unwrap();
+    for cut in 0..body.len() {
+        let (events, whole) = drive(std::iter::once(&body.as_bytes()[..cut]));
+        let between = body[..cut].ends_with("\n\n") && cut > finished;
+        let terminated = cut >= last + "data: [DONE]".len();
+        assert_eq!(whole, between || terminated, "cut at {cut}");
+        assert_eq!(events.contains(&Event::End), whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn line_ends_comments_and_names_do_not_matter() {
+    let body = rich();
+    let whole = events(&body);
+    for other in [
+        body.replace('\n', "\r\n"),
+        body.replace('\n', "\r"),
+        body.replace("data: ", "data:"),
+        format!("\u{feff}: hello\n\n{body}"),
+        body.replace("data: [", ": ping\n\nevent: done\ndata: ["),
+        body.trim_end().to_owned(),
+        format!("{body}data: garbage\n\n"),
+    ] {
+        assert_eq!(events(&other), whole, "{other}");
+    }
+}
+
+#[test]
+fn azures_first_chunk_is_not_the_start() {
+    let prologue = r#"{"id":"","object":"","created":0,"model":"","choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
+    let trailing = r#"{"id":"","choices":[{"index":0,"content_filter_results":{"hate":{}},"content_filter_offsets":{"start_offset":1},"finish_reason":null}]}"#;
+    let body = stream(&[prologue, FIRST, &delta(r#"{"content":"a"}"#), STOP, trailing]);
+    let events = events(&body);
+    let Event::Start(start) = &events[0] else { panic!("{events:?}") };
+    assert_eq!((start.id.decode().as_ref(), start.created), ("c", Some(5)));
+    let Event::Extra { choice: None, extra } = &events[1] else { panic!("{events:?}") };
+    assert_eq!(extra.name, "prompt_filter_results");
+    let tail = events.len() - 2;
+    assert_eq!(events[tail], Event::Finish { choice: 0, reason: Finish::Stop });
+    assert_eq!(events[tail + 1], Event::End);
+}
+
+#[test]
+fn calls_are_told_apart_however_they_are_numbered() {
+    let call = |head: &str, name: &str| {
+        delta(&format!(
+            r#"{{"tool_calls":[{{{head}"function":{{"name":"{name}","arguments":"{{}}"}}}}]}}"#
+        ))
+    };
+    for (first, second) in [
+        (r#""index":0,"id":"a","#, r#""index":1,"id":"b","#),
+        (r#""index":0,"id":"a","#, r#""index":0,"id":"b","#),
+        (r#""id":"a","#, r#""id":"b","#),
+        ("", ""),
+        (r#""index":"0","id":"","#, r#""index":"1","id":null,"#),
+    ] {
+        let body = stream(&[FIRST, &call(first, "f"), &call(second, "g"), STOP]);
+        let answer = fold(events(&body));
+        assert_eq!(answer.choices[0].parts.len(), 2, "{first} {second}");
+        assert_eq!(answer.choices[0].finish, Some(Finish::Calls));
+    }
+    let again = r#""index":0,"id":"a","#;
+    let body = stream(&[FIRST, &call(again, "f"), &call(again, "f"), STOP]);
+    assert_eq!(fold(events(&body)).choices[0].parts.len(), 1, "the same call goes on");
+    let late = delta(r#"{"tool_calls":[{"index":0,"function":{"arguments":"x"}}]}"#);
+    let body = stream(&[FIRST, &call(again, "f"), &call(r#""index":1,"#, "g"), &late]);
+    assert!(!drive(std::iter::once(body.as_bytes())).1, "pieces of two calls are mixed");
+}
+
+#[test]
+fn a_failure_ends_the_stream() {
+    for frame in [
+        "data: {\"error\":{\"message\":\"busy\",\"code\":503}}\n\n",
+        "event: error\ndata: {\"message\":\"busy\",\"status_code\":503}\n\n",
+    ] {
+        let body = format!("data: {FIRST}\n\n{frame}data: [DONE]\n\n");
+        let events = events(&body);
+        let Some(Event::Failure(failure)) = events.last() else { panic!("{events:?}") };
+        assert_eq!((failure.status, failure.class), (503, Class::Overloaded));
+        assert!(failure.message.is("busy"));
+    }
+    let plain = format!("data: {FIRST}\n\nevent: error\ndata: out of memory\n\n");
+    assert!(matches!(events(&plain).last(), Some(Event::Failure(_))));
+    for garbage in ["data: {\n\n", "data: hello\n\n", "data: {\"choices\":[1]}\n\n"] {
+        assert!(!drive(std::iter::once(garbage.as_bytes())).1, "{garbage}");
+    }
+}
+
+/// What a client that asked for its usage gets.
+fn shown(events: &[Event<'_>], usage: bool) -> String {
+    let mut writer = Writer::new(SEED, usage);
+    let mut out = Vec::new();
+    events.iter().for_each(|event| writer.write(event, &mut out));
+    String::from_utf8(out).unwrap()
+}
+
+fn text(choice: u32, text: &str) -> Event<'static> {
+    Event::Text { choice, text: Text::plain(text) }
+}
+
+#[test]
+fn a_client_gets_openais_chunks() {
+    let start =
+        Start { id: Text::plain("x"), model: Text::plain("m"), created: Some(7), usage: None };
+    let id = Text::plain("a");
+    let name = Text::plain("f");
+    let piece = Arguments::Value(Json::fixed(r#"{"q": "\n"}"#));
+    let all = [
+        Event::Start(start),
+        text(0, "a\"b"),
+        Event::CallStart {
+            choice: 0,
+            call: 0,
+            id: id.clone(),
+            name: name.clone(),
+            custom: false,
+            signature: None,
+        },
+        Event::CallArguments { choice: 0, call: 0, piece },
+        Event::CallEnd { choice: 0, call: 0 },
+        Event::CallStart { choice: 0, call: 1, id, name, custom: false, signature: None },
+        Event::CallEnd { choice: 0, call: 1 },
+        Event::Usage(Usage { prompt: 1, completion: 2, ..Usage::default() }),
+        Event::Finish { choice: 0, reason: Finish::Calls },
+        Event::End,
+    ];
+    let head = r#"data: {"id":"x","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"#;
+    let tail = r#","logprobs":null,"finish_reason":null}]}"#;
+    let chunk = |delta: &str| format!("{head}\"delta\":{delta}{tail}\n\n");
+    let expected = [
+        chunk(r#"{"role":"assistant","content":"","refusal":null}"#),
+        chunk(r#"{"content":"a\"b"}"#),
+        chunk(
+            r#"{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}]}"#,
+        ),
+        chunk(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"q\": \"\\n\"}"}}]}"#),
+        chunk(
+            r#"{"tool_calls":[{"index":1,"id":"a","type":"function","function":{"name":"f","arguments":""}}]}"#,
+        ),
+        chunk(r#"{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}"#),
+        format!("{head}\"delta\":{{}},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}}]}}\n\n"),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    assert_eq!(shown(&all, false), expected.concat());
+    let told = shown(&all, true);
+    assert!(told.contains(r#""finish_reason":null}],"usage":null}"#));
+    assert!(told.contains(
+        r#""choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"#
+    ));
+}
+
+#[test]
+fn every_choice_begins_with_the_role_and_has_the_same_id() {
+    let shown = shown(&[text(1, "b"), text(0, "a"), Event::End], false);
+    assert_eq!(shown.matches(r#""role":"assistant""#).count(), 2);
+    let id = format!(r#"{{"id":"{}","#, SEED.id("chatcmpl-", u64::MAX));
+    assert_eq!(shown.matches(&id).count(), 4);
+    assert_eq!(fold(events(&shown)).choices.len(), 2);
+}
+
+#[test]
+fn extras_sources_and_failures_are_shown() {
+    let extra = |name: &'static str| Extra {
+        by: Protocol::Openai,
+        name: name.into(),
+        value: Json::fixed(r#"{"a":1}"#),
+    };
+    let citation = Citation { url: Text::plain("https://x"), title: None, range: Some((0, 1)) };
+    let all = [
+        Event::Start(Start { id: Text::plain("x"), created: Some(7), ..Start::default() }),
+        Event::Extra { choice: None, extra: extra("service_tier") },
+        Event::Extra { choice: None, extra: extra("moderation") },
+        Event::Extra { choice: Some(0), extra: extra("content_filter_results") },
+        Event::Extra { choice: Some(0), extra: extra("audio") },
+        text(0, "a"),
+        Event::Citation { choice: 0, citation },
+        Event::Finish { choice: 0, reason: Finish::Stop },
+        Event::End,
+    ];
+    let told = shown(&all, false);
+    assert_eq!(told.matches("moderation").count(), 1);
+    assert_eq!(told.matches("service_tier").count(), 4, "{told}");
+    let answer = fold(events(&told));
+    assert_eq!((answer.extra.len(), answer.choices[0].extra.len()), (2, 2));
+    let failed = shown(&[Event::Failure(Failure::new(Class::Overloaded, "busy"))], false);
+    let expected = r#"data: {"error":{"message":"busy","type":"server_error","param":null,"code":"overloaded"}}"#;
+    assert_eq!(failed, format!("{expected}\n\n"));
+}

@@ -1,0 +1,333 @@
+//! Writing requests, most of them what clients of other formats ask for.
+
+use super::same;
+use super::written;
+use crate::chat::Arguments;
+use crate::chat::Cache;
+use crate::chat::Call;
+use crate::chat::CallResult;
+use crate::chat::Content;
+use crate::chat::Effort;
+use crate::chat::Extra;
+use crate::chat::Facts;
+use crate::chat::Format;
+use crate::chat::Json;
+use crate::chat::Media;
+use crate::chat::MediaKind;
+use crate::chat::Part;
+use crate::chat::Protocol;
+use crate::chat::Request;
+use crate::chat::Role;
+use crate::chat::Sampling;
+use crate::chat::Signature;
+use crate::chat::Source;
+use crate::chat::Text;
+use crate::chat::Thinking;
+use crate::chat::ThinkingMode;
+use crate::chat::ThinkingRule;
+use crate::chat::Tool;
+use crate::chat::ToolChoice;
+use crate::chat::ToolKind;
+use crate::chat::Turn;
+
+fn part(text: &str) -> Part<'static> {
+    Part::text(Text::plain(text))
+}
+
+fn call(id: &str, name: &str, arguments: &str) -> Part<'static> {
+    Part::new(Content::Call(Call {
+        id: Text::plain(id),
+        name: Text::plain(name),
+        arguments: Arguments::Value(Json::parse(arguments.as_bytes()).unwrap()),
+        custom: false,
+    }))
+}
+
+fn result(id: &str, parts: Vec<Part<'static>>, failed: bool) -> Part<'static> {
+    Part::new(Content::Result(CallResult { id: Text::plain(id), name: None, parts, failed }))
+}
+
+fn image() -> Part<'static> {
+    Part::new(Content::Media(Media {
+        kind: MediaKind::Image,
+        source: Source::Base64(Text::plain("AAAA")),
+        mime: Some(Text::plain("image/png")),
+        detail: None,
+        name: None,
+    }))
+}
+
+fn foreign(name: &'static str) -> Extra<'static> {
+    Extra { by: Protocol::Anthropic, name: name.into(), value: Json::fixed("1") }
+}
+
+fn asked(turns: Vec<Turn<'static>>) -> Request<'static> {
+    Request { model: Text::plain("m"), turns, ..Request::default() }
+}
+
+fn user(parts: Vec<Part<'static>>) -> Turn<'static> {
+    Turn::new(Role::User, parts)
+}
+
+fn model(parts: Vec<Part<'static>>) -> Turn<'static> {
+    Turn::new(Role::Assistant, parts)
+}
+
+/// The messages that turns become.
+#[track_caller]
+fn messages(turns: Vec<Turn<'static>>, expected: &str) {
+    let (body, _) = written(&asked(turns), &Facts::default()).unwrap();
+    same(&body, &format!(r#"{{"model":"m","messages":{expected}}}"#));
+}
+
+#[test]
+fn a_turn_of_results_becomes_messages_of_tools() {
+    let signed = Signature { by: Protocol::Anthropic, data: Text::plain("S") };
+    let mut thought = Part::new(Content::Thinking(Text::plain("hm")));
+    thought.signature = Some(signed);
+    messages(
+        vec![
+            user(vec![part("a")]),
+            model(vec![thought, part("b"), call("1", "f", r#"{"x": 1}"#), call("2", "g", "{}")]),
+            user(vec![
+                part("more"),
+                result("1", vec![part("one")], false),
+                result("2", vec![part("bad")], true),
+            ]),
+        ],
+        r#"[{"role":"user","content":"a"},
+            {"role":"assistant","content":"b","tool_calls":[
+                {"id":"1","type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}},
+                {"id":"2","type":"function","function":{"name":"g","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"1","content":"one"},
+            {"role":"tool","tool_call_id":"2","content":"Error: bad"},
+            {"role":"user","content":"more"}]"#,
+    );
+}
+
+#[test]
+fn images_of_results_move_behind_them() {
+    messages(
+        vec![
+            model(vec![call("1", "f", "{}")]),
+            user(vec![result("1", vec![part("see"), image()], false), part("what is it?")]),
+            model(vec![call("2", "f", "{}")]),
+            user(vec![result("2", vec![image()], false)]),
+        ],
+        r#"[{"role":"assistant","content":null,"tool_calls":[
+                {"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"1","content":"see"},
+            {"role":"user","content":[
+                {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},
+                {"type":"text","text":"what is it?"}]},
+            {"role":"assistant","content":null,"tool_calls":[
+                {"id":"2","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"2","content":"The result is attached to the next message."},
+            {"role":"user","content":[
+                {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]"#,
+    );
+}
+
+#[test]
+fn nothing_stands_between_a_call_and_its_result() {
+    messages(
+        vec![
+            model(vec![call("1", "f", "{}")]),
+            model(vec![part("also"), call("2", "f", "{}")]),
+            Turn::new(Role::System, vec![part("note")]),
+            user(vec![result("2", vec![], false)]),
+            user(vec![result("1", vec![part("x"), part("y")], false)]),
+        ],
+        r#"[{"role":"assistant","content":"also","tool_calls":[
+                {"id":"1","type":"function","function":{"name":"f","arguments":"{}"}},
+                {"id":"2","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"2","content":""},
+            {"role":"tool","tool_call_id":"1","content":[
+                {"type":"text","text":"x"},{"type":"text","text":"y"}]},
+            {"role":"system","content":"note"}]"#,
+    );
+}
+
+#[test]
+fn ids_and_names_are_made_legal_alike_everywhere() {
+    let long = "toolu_".repeat(20);
+    let name = format!("mcp:{}", "x".repeat(80));
+    let turns = vec![
+        model(vec![call(&long, &name, "{}"), call("", "plain", "{}")]),
+        user(vec![result(&long, vec![], false), result("", vec![], false)]),
+    ];
+    let (body, losses) = written(&asked(turns), &Facts::default()).unwrap();
+    assert!(losses.is_empty());
+    let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let calls = &tree["messages"][0]["tool_calls"];
+    let id = calls[0]["id"].as_str().unwrap();
+    assert_eq!(id.len(), 40);
+    assert_eq!(tree["messages"][1]["tool_call_id"], id);
+    assert_eq!(calls[1]["id"], "call_0");
+    assert_eq!(tree["messages"][2]["tool_call_id"], "call_0");
+    let name = calls[0]["function"]["name"].as_str().unwrap();
+    assert!(name.len() == 64 && name.starts_with("mcp_xxx"), "{name}");
+}
+
+#[test]
+fn what_the_model_cannot_take_is_refused_by_name() {
+    let other = |by, name: &'static str| {
+        Part::new(Content::Other(Extra { by, name: name.into(), value: Json::fixed("{}") }))
+    };
+    let film = |kind, source| {
+        let media = Media { kind, source, mime: None, detail: None, name: None };
+        user(vec![Part::new(Content::Media(media))])
+    };
+    for turn in [
+        film(MediaKind::Video, Source::Url(Text::plain("https://x"))),
+        film(MediaKind::Document, Source::Url(Text::plain("https://x"))),
+        film(MediaKind::Document, Source::File(Protocol::Anthropic, Text::plain("f"))),
+        film(MediaKind::Image, Source::File(Protocol::Openai, Text::plain("f"))),
+        film(MediaKind::Audio, Source::Url(Text::plain("https://x"))),
+        user(vec![other(Protocol::Anthropic, "search_result")]),
+        model(vec![image()]),
+        Turn::new(Role::System, vec![image()]),
+    ] {
+        let error = written(&asked(vec![turn]), &Facts::default()).unwrap_err();
+        assert_eq!(error.param, Some("messages"));
+    }
+    let blind = Facts { images: false, ..Facts::default() };
+    assert!(written(&asked(vec![user(vec![image()])]), &blind).is_err());
+    let said = vec![model(vec![part("a"), other(Protocol::Anthropic, "server_tool_use")])];
+    let (_, losses) = written(&asked(said), &Facts::default()).unwrap();
+    assert_eq!(losses, ["server_tool_use"]);
+    let own = ToolKind::Own(foreign("web_search_20250305"));
+    let tool = Tool {
+        name: Text::plain("web_search"),
+        description: None,
+        kind: own,
+        strict: None,
+        cache: None,
+        extra: Vec::new(),
+    };
+    let request = Request { tools: vec![tool], ..asked(vec![user(vec![part("a")])]) };
+    assert_eq!(written(&request, &Facts::default()).unwrap_err().param, Some("tools"));
+}
+
+#[test]
+fn a_plain_document_is_text() {
+    let document = Media {
+        kind: MediaKind::Document,
+        source: Source::Plain(Text::plain("words")),
+        mime: Some(Text::plain("text/plain")),
+        detail: None,
+        name: Some(Text::plain("Title")),
+    };
+    messages(
+        vec![user(vec![Part::new(Content::Media(document))])],
+        r#"[{"role":"user","content":[{"type":"text","text":"Title\n\nwords"}]}]"#,
+    );
+}
+
+#[test]
+fn what_is_lost_is_told() {
+    let mut request = asked(vec![user(vec![part("a")])]);
+    request.turns[0].parts[0].cache = Some(Cache::Hour);
+    request.turns[0].extra.push(foreign("on_turn"));
+    request.extra.push(foreign("container"));
+    request.sampling = Sampling {
+        temperature: Some(Json::fixed("0.2")),
+        top_p: Some(Json::fixed("1.0")),
+        top_k: Some(Json::fixed("4")),
+        ..Sampling::default()
+    };
+    request.stop = ["a", "b", "c", "d", "e"].map(Text::plain).into();
+    request.tool_choice = Some(ToolChoice::Required);
+    let facts = Facts { sampling: false, ..Facts::default() };
+    let (body, losses) = written(&request, &facts).unwrap();
+    assert_eq!(
+        losses,
+        ["cache_control", "on_turn", "tool_choice", "temperature", "top_k", "stop", "container"]
+    );
+    same(
+        &body,
+        r#"{"model":"m","messages":[{"role":"user","content":"a"}],"top_p":1.0,
+            "stop":["a","b","c","d"]}"#,
+    );
+}
+
+#[test]
+fn marks_are_for_openai_alone_and_four_at_most() {
+    let mut parts: Vec<_> = (0..5).map(|n| part(&n.to_string())).collect();
+    parts.iter_mut().for_each(|part| part.cache = Some(Cache::HalfDay));
+    let facts = Facts { thinking: ThinkingRule::Effort, ..Facts::default() };
+    let (body, losses) = written(&asked(vec![user(parts)]), &facts).unwrap();
+    assert_eq!(
+        body.matches(r#""prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}"#).count(),
+        4
+    );
+    assert!(body.contains(r#"{"type":"text","text":"0"},"#));
+    assert_eq!(losses, ["cache_control"]);
+}
+
+#[test]
+fn thinking_becomes_an_effort() {
+    let wish = |mode, effort, budget| Thinking { mode, effort, budget, visible: None };
+    let (off, on) = (Some(ThinkingMode::Off), Some(ThinkingMode::On));
+    for (wish, rule, expected) in [
+        (wish(on, None, Some(1024)), ThinkingRule::Effort, Ok("low")),
+        (wish(on, None, Some(8192)), ThinkingRule::Effort, Ok("medium")),
+        (wish(on, None, Some(8193)), ThinkingRule::Unknown, Ok("high")),
+        (wish(None, Some(Effort::Xhigh), None), ThinkingRule::Effort, Ok("xhigh")),
+        (wish(off, None, None), ThinkingRule::Effort, Ok("none")),
+        (wish(off, None, None), ThinkingRule::Unknown, Ok("none")),
+        (wish(off, None, None), ThinkingRule::Adaptive, Err(true)),
+        (wish(off, None, None), ThinkingRule::Never, Err(false)),
+        (wish(on, None, None), ThinkingRule::Never, Err(true)),
+        (wish(Some(ThinkingMode::Adaptive), None, None), ThinkingRule::Effort, Err(false)),
+        (Thinking::default(), ThinkingRule::Effort, Err(false)),
+    ] {
+        let request = Request { thinking: wish, ..asked(vec![user(vec![part("a")])]) };
+        let facts = Facts { thinking: rule, ..Facts::default() };
+        let (body, losses) = written(&request, &facts).unwrap();
+        match expected {
+            Ok(effort) => {
+                assert!(body.contains(&format!(r#""reasoning_effort":"{effort}""#)), "{body}");
+            }
+            Err(told) => {
+                assert!(!body.contains("reasoning_effort"), "{body}");
+                assert_eq!(losses == ["reasoning_effort"], told, "{wish:?} {rule:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn limits_users_and_streams_have_the_upstreams_names() {
+    let mut request = asked(vec![user(vec![part("a")])]);
+    request.max_tokens = Some(5);
+    request.user = Some(Text::plain(&"u".repeat(200)));
+    request.stream = true;
+    let value = Json::fixed(r#"{"include_usage":false,"include_obfuscation":false}"#);
+    request.extra.push(Extra { by: Protocol::Openai, name: "stream_options".into(), value });
+    let (body, losses) = written(&request, &Facts::default()).unwrap();
+    assert!(losses.is_empty());
+    let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(tree["max_completion_tokens"], 5);
+    assert_eq!(tree["safety_identifier"].as_str().unwrap().len(), 128);
+    let options = r#"{"include_usage":true,"include_obfuscation":false}"#;
+    same(&tree["stream_options"].to_string(), options);
+    let older = Facts { max_completion_tokens: false, ..Facts::default() };
+    let (body, _) = written(&request, &older).unwrap();
+    assert!(body.contains(r#""max_tokens":5"#) && body.contains(r#""user":"uuu"#));
+}
+
+#[test]
+fn a_schema_is_asked_for_in_words_where_it_must_be() {
+    let schema = Json::fixed(r#"{"type":"object"}"#);
+    let format = Format::Schema { name: None, description: None, schema, strict: None };
+    let request = Request { format: Some(format), ..asked(vec![user(vec![part("a")])]) };
+    let (body, losses) = written(&request, &Facts::default()).unwrap();
+    assert!(losses.is_empty());
+    assert!(body.contains(r#""json_schema":{"name":"answer","schema":{"type":"object"}}"#));
+    let plain = Facts { json_schema: false, ..Facts::default() };
+    let (body, losses) = written(&request, &plain).unwrap();
+    assert_eq!(losses, ["response_format"]);
+    assert!(body.contains(r#""response_format":{"type":"json_object"}"#));
+    assert!(body.contains("fits this JSON Schema"));
+}

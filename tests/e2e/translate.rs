@@ -1,0 +1,377 @@
+//! Clients of one protocol, upstreams of another.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::lab::Lab;
+use crate::support::client::Answer;
+use crate::support::client::Ending;
+use crate::support::client::Req;
+use crate::support::fixtures::KEY;
+use crate::support::fresh_id;
+use crate::support::in_parallel;
+use crate::support::providers;
+use crate::support::providers::every_kind;
+use crate::support::script::Cut;
+use crate::support::script::Script;
+use crate::support::upstream::Seen;
+
+fn ask(model: &str, more: Value) -> Req {
+    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
+    Req::chat(body.to_string())
+}
+
+fn message(model: &str, more: Value) -> Req {
+    let mut body =
+        json!({"model": model, "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]});
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
+    Req::post("/v1/messages", body.to_string())
+}
+
+fn kinds(answer: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Lab {
+    Lab::with(every_kind, answer)
+}
+
+/// Answers each kind of upstream by the path it is called at.
+fn each(seen: &Seen) -> Script {
+    let path = seen.head.start.split(' ').nth(1).unwrap_or_default().to_owned();
+    match path.as_str() {
+        path if path.ends_with("/messages") => providers::claude(seen.json()["stream"] == true),
+        path if path.contains(":generateContent") => Script::json(200, providers::GEMINI_TEXT),
+        path if path.ends_with("/converse") => Script::json(200, providers::CONVERSE),
+        "/api/chat" => Script::json(200, providers::OLLAMA),
+        _ => Script::json(200, providers::COMPLETION),
+    }
+}
+
+#[test]
+fn every_kind_is_called_at_its_path_with_its_credentials() {
+    let lab = kinds(each);
+    for (model, path, header, value) in [
+        ("claude/claude-sonnet-4-5", "/v1/messages", "x-api-key", "sk-ant-up"),
+        (
+            "gem/gemini-2.5-pro",
+            "/v1beta/models/gemini-2.5-pro:generateContent",
+            "x-goog-api-key",
+            "goog-up",
+        ),
+        (
+            "az/gpt 4",
+            "/openai/deployments/gpt%204/chat/completions?api-version=2024-10-21",
+            "api-key",
+            "az-up",
+        ),
+        (
+            "rock/amazon.nova-lite-v1:0",
+            "/model/amazon.nova-lite-v1%3A0/converse",
+            "authorization",
+            "AWS4-HMAC-SHA256 ",
+        ),
+        ("llama/llama3.2", "/api/chat", "content-type", "application/json"),
+    ] {
+        let id = fresh_id("kind");
+        let answer = lab.ask(&ask(model, json!({})).id(&id));
+        assert_eq!(
+            (answer.status(), answer.ending),
+            (200, Ending::Complete),
+            "{model}: {}",
+            answer.text()
+        );
+        let said = &answer.json()["choices"][0];
+        assert!(
+            said["message"]["content"].as_str().is_some_and(|text| !text.is_empty()),
+            "{model}"
+        );
+        assert_eq!(said["finish_reason"], "stop", "{model}");
+        let seen = lab.upstream.requests().pop().expect("a request");
+        assert_eq!(seen.head.start, format!("POST {path} HTTP/1.1"));
+        assert!(seen.head.get(header).is_some_and(|got| got.starts_with(value)), "{:?}", seen.head);
+        let shown = format!("{:?}{}", seen.head, seen.text());
+        assert!(!shown.contains(KEY), "the client's key reached {model}");
+        assert_eq!(lab.gateway.record(&id)["outcome"], "answered");
+    }
+}
+
+#[test]
+fn usage_comes_in_the_clients_accounting() {
+    let lab = kinds(each);
+    for (model, cached) in [("claude/c", 20), ("rock/r", 20), ("llama/l", 0)] {
+        let id = fresh_id("usage");
+        let usage = lab.ask(&ask(model, json!({})).id(&id)).json()["usage"].clone();
+        assert_eq!(
+            (&usage["prompt_tokens"], &usage["completion_tokens"]),
+            (&json!(130), &json!(25))
+        );
+        assert_eq!(usage["total_tokens"], 155);
+        let details = usage["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap_or(0);
+        assert_eq!(details, cached, "{model}");
+        assert_eq!(lab.gateway.record(&id)["prompt_tokens"], 130);
+        let message = lab.ask(&message(model, json!({}))).json();
+        assert_eq!(message["type"], "message");
+        assert_eq!(message["usage"]["output_tokens"], 25, "{model}: {message}");
+        let count = |name: &str| message["usage"][name].as_u64().unwrap_or(0);
+        let all = count("input_tokens") + count("cache_read_input_tokens");
+        assert_eq!(all + count("cache_creation_input_tokens"), 130, "{model}: {message}");
+    }
+}
+
+#[test]
+fn a_stream_crosses_event_by_event() {
+    let lab = kinds(each);
+    let answer = lab
+        .ask(&ask("claude/c", json!({"stream": true, "stream_options": {"include_usage": true}})));
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+    let events = answer.events();
+    assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
+    let chunks: Vec<Value> = events[..events.len() - 1]
+        .iter()
+        .map(|event| serde_json::from_str(event).expect("JSON"))
+        .collect();
+    let text: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(text, "Hello from Claude.");
+    let usage = chunks.last().map(|chunk| chunk["usage"].clone()).expect("a last chunk");
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(130), &json!(25)));
+    let plain = lab.ask(&ask("claude/c", json!({"stream": true})));
+    assert!(!plain.text().contains("prompt_tokens"), "nobody asked: {}", plain.text());
+    let same = lab.ask(&message("claude/c", json!({"stream": true})));
+    assert_eq!(
+        same.text(),
+        providers::message_events().concat(),
+        "the same protocol is not touched"
+    );
+    let other = lab.ask(&message("real-model", json!({"stream": false})));
+    assert_eq!(other.json()["stop_reason"], "end_turn", "{}", other.text());
+}
+
+/// A stream of another protocol is complete only after that protocol's own end.
+#[test]
+fn a_translated_stream_cut_anywhere_is_never_a_success() {
+    let bytes = providers::message_stream_bytes();
+    let sent = bytes.clone();
+    let lab = kinds(move |seen| {
+        let user = seen.json()["metadata"]["user_id"].as_str().expect("a user").to_owned();
+        let (at, how) = user.split_once('-').expect("a case");
+        let how = if how == "0" { Cut::Fin } else { Cut::Reset };
+        Script::cut(&sent, at.parse().expect("a place"), how)
+    });
+    let done = bytes.len() - "\n\r\n0\r\n\r\n".len();
+    in_parallel(8, bytes.len() * 2, |n| {
+        let (at, how) = (n / 2, n % 2);
+        let user = format!("{at}-{how}");
+        let id = format!("cross-{user}");
+        let answer = lab.ask(&ask("claude/c", json!({"stream": true, "user": user})).id(&id));
+        assert_ne!(answer.ending, Ending::Late, "cut at {at}");
+        check_cut(&answer, at, done);
+    });
+    assert_eq!(lab.gateway.stop().len(), bytes.len() * 2, "one record each");
+}
+
+fn check_cut(answer: &Answer, at: usize, done: usize) {
+    if answer.status() != 200 {
+        assert_eq!(answer.status(), 502, "{}", answer.text());
+        answer.error_code();
+        return;
+    }
+    let text = answer.text();
+    if text.contains("[DONE]") {
+        assert!(at >= done, "success out of {at} bytes: {text}");
+    } else {
+        assert!(text.contains("{\"error\":"), "cut at {at} without a word: {text}");
+        assert_ne!(answer.ending, Ending::Complete, "cut at {at}");
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_named_and_strict_refuses_it() {
+    let lab = kinds(each);
+    let request = ask("claude/c", json!({"seed": 1, "logit_bias": {"1": 2}}));
+    let answer = lab.ask(&request);
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let dropped = answer.head.get("x-crabllm-dropped").expect("a list").to_owned();
+    assert!(dropped.contains("seed") && dropped.contains("logit_bias"), "{dropped}");
+    let strict = lab.ask(&request.with("x-crabllm-strict", "true"));
+    assert_eq!(strict.status(), 400);
+    assert!(strict.json()["error"]["message"].as_str().is_some_and(|text| text.contains("seed")));
+    assert_eq!(lab.upstream.requests().len(), 1, "a refused request is not sent");
+    let plain = lab.ask(&ask("claude/c", json!({})).with("x-crabllm-strict", "true"));
+    assert_eq!((plain.status(), plain.head.get("x-crabllm-dropped")), (200, None));
+}
+
+#[test]
+fn an_error_comes_in_the_clients_words() {
+    let lab = kinds(|seen| {
+        if seen.head.start.contains("generateContent") {
+            let body = r#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
+            return Script::json(429, body);
+        }
+        let body = r#"{"type":"error","error":{"type":"overloaded_error","message":"too busy"}}"#;
+        Script::json(529, body)
+    });
+    let answer = lab.ask(&ask("gem/g", json!({})));
+    assert_eq!((answer.status(), answer.head.get("retry-after")), (429, Some("7")));
+    assert_eq!(answer.json()["error"]["message"], "slow down");
+    let answer = lab.ask(&ask("claude/c", json!({})));
+    assert!(matches!(answer.status(), 503 | 529), "{}", answer.status());
+    assert_eq!(answer.json()["error"]["message"], "too busy");
+    let answer = lab.ask(&message("gem/g", json!({})));
+    assert_eq!(answer.status(), 429);
+    assert_eq!(answer.json()["error"]["type"], "rate_limit_error", "{}", answer.text());
+    let same = lab.ask(&message("claude/c", json!({})));
+    assert_eq!((same.status(), &same.json()["error"]["type"]), (529, &json!("overloaded_error")));
+}
+
+#[test]
+fn refusals_of_our_own_have_the_clients_shape() {
+    let lab = kinds(each);
+    let request = message("claude/c", json!({}));
+    let answer = lab.ask(&request.clone().without("authorization"));
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.json()["type"], "error", "{}", answer.text());
+    assert_eq!(answer.json()["error"]["type"], "authentication_error");
+    let answer = lab.ask(&message("nobody", json!({})));
+    assert_eq!(
+        (answer.status(), &answer.json()["error"]["type"]),
+        (404, &json!("not_found_error"))
+    );
+    let answer = lab.ask(&request.without("authorization").with("x-api-key", KEY));
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+}
+
+#[test]
+fn the_clients_version_and_betas_go_on_to_the_same_protocol_only() {
+    let lab = kinds(each);
+    let with = |request: Req| {
+        request.with("anthropic-version", "2026-10-21").with("anthropic-beta", "a,b")
+    };
+    lab.ask(&with(message("claude/c", json!({}))));
+    lab.ask(&with(ask("claude/c", json!({}))));
+    let seen = lab.upstream.requests();
+    assert_eq!(seen[0].head.get("anthropic-version"), Some("2026-10-21"));
+    assert_eq!(seen[0].head.get("anthropic-beta"), Some("a,b"));
+    assert_eq!(seen[1].head.get("anthropic-version"), Some("2023-06-01"));
+    assert_eq!(seen[1].head.get("anthropic-beta"), None);
+}
+
+#[test]
+fn a_signature_comes_back_with_its_call() {
+    for stream in [false, true] {
+        let lab = Lab::with(
+            |setup| every_kind(setup.shards(1)),
+            |seen| {
+                if seen.text().contains("functionResponse") {
+                    Script::json(200, providers::GEMINI_TEXT)
+                } else if seen.head.start.contains("streamGenerateContent") {
+                    Script::stream(&[format!("data: {}\r\n\r\n", providers::GEMINI_CALL)])
+                } else {
+                    Script::json(200, providers::GEMINI_CALL)
+                }
+            },
+        );
+        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+        let function = json!({"name": "get_weather", "parameters": parameters});
+        let tools = json!([{"type": "function", "function": function}]);
+        let first = lab.ask(&ask("gem/gemini-3-pro", json!({"tools": tools, "stream": stream})));
+        let call = if stream {
+            let chunks = first.events().into_iter().filter(|event| event != "[DONE]");
+            let chunks = chunks.map(|event| serde_json::from_str::<Value>(&event).expect("JSON"));
+            let calls = chunks.map(|chunk| chunk["choices"][0]["delta"]["tool_calls"][0].clone());
+            calls.into_iter().find(|call| call["id"].is_string()).expect("a call")
+        } else {
+            first.json()["choices"][0]["message"]["tool_calls"][0].clone()
+        };
+        assert_eq!(call["function"]["name"], "get_weather", "{}", first.text());
+        let messages = json!([
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": null, "tool_calls": [{
+                "id": call["id"], "type": "function",
+                "function": {"name": "get_weather", "arguments": "{\"city\":\"Berlin\"}"},
+            }]},
+            {"role": "tool", "tool_call_id": call["id"], "content": "sun"},
+        ]);
+        let more = json!({"tools": tools, "messages": messages});
+        let second = lab.ask(&ask("gem/gemini-3-pro", more));
+        let said = second.json()["choices"][0]["message"]["content"].clone();
+        assert_eq!(said, "Sunny.", "{}", second.text());
+        let sent = lab.upstream.requests().pop().expect("two requests").json();
+        assert_eq!(sent["contents"][1]["parts"][0]["thoughtSignature"], "c2lnbmVk", "{sent}");
+    }
+}
+
+#[test]
+fn tokens_are_counted_or_estimated() {
+    let lab = kinds(|seen| {
+        assert!(seen.head.start.contains("count_tokens"), "{}", seen.head.start);
+        Script::json(200, r#"{"input_tokens":42}"#)
+    });
+    let body =
+        json!({"model": "claude/c", "messages": [{"role": "user", "content": "hello there"}]});
+    let count = |model: &str| {
+        let mut body = body.clone();
+        body["model"] = model.into();
+        lab.ask(&Req::post("/v1/messages/count_tokens", body.to_string()))
+    };
+    let told = count("claude/c");
+    assert_eq!(
+        (told.json()["input_tokens"].as_u64(), told.head.get("x-crabllm-estimate")),
+        (Some(42), None)
+    );
+    let guess = count("real-model");
+    assert_eq!(guess.head.get("x-crabllm-estimate"), Some("true"), "{}", guess.text());
+    assert!(guess.json()["input_tokens"].as_u64().is_some_and(|n| (2..12).contains(&n)));
+}
+
+#[test]
+fn embeddings_cross_in_batches() {
+    let lab = kinds(|seen| {
+        if seen.head.start.contains("/api/embed") {
+            return Script::json(
+                200,
+                r#"{"model":"e","embeddings":[[1,0.5],[0,2]],"prompt_eval_count":7}"#,
+            );
+        }
+        let text = seen.json()["inputText"].as_str().expect("one text").len();
+        Script::json(200, &format!(r#"{{"embedding":[{text},1.5],"inputTextTokenCount":3}}"#))
+    });
+    for (model, calls, tokens) in [("llama/e", 1, 7), ("rock/amazon.titan-embed-text-v2:0", 2, 6)] {
+        let before = lab.upstream.requests().len();
+        let body = json!({"model": model, "input": ["a", "bcd"], "encoding_format": "float"});
+        let answer = lab.ask(&Req::post("/v1/embeddings", body.to_string()));
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let answer = answer.json();
+        assert_eq!(answer["data"].as_array().map(Vec::len), Some(2), "{answer}");
+        assert_eq!(answer["data"][1]["index"], 1);
+        assert_eq!(answer["usage"]["prompt_tokens"], tokens);
+        assert_eq!(lab.upstream.requests().len() - before, calls);
+    }
+}
+
+#[test]
+fn a_client_that_leaves_a_translated_stream_takes_the_upstream_with_it() {
+    let lab = kinds(|_| {
+        let events = providers::message_events();
+        Script::default()
+            .send(crate::support::script::STREAM_HEAD)
+            .send(crate::support::http::as_chunk(events[..4].concat().as_bytes()))
+            .hold()
+    });
+    let mut client = lab.client();
+    client.send(&ask("claude/c", json!({"stream": true})).bytes());
+    client.head().expect("a head");
+    client.until("Hello ");
+    drop(client);
+    let (at, _) = lab.upstream.wait_closed(0);
+    assert!(at.elapsed() < Duration::from_secs(5));
+    let record = &lab.gateway.stop()[0];
+    assert_eq!(record["outcome"], "client_gone");
+    assert_eq!(record["completion_tokens"], 1, "{record}");
+}
