@@ -5,8 +5,11 @@ use memchr::memchr;
 /// The data of the event that ends an OpenAI stream.
 const DONE: &[u8] = b"[DONE]";
 
-/// As much of a line as is needed to recognise `data: [DONE]`.
-const KEPT: usize = 16;
+/// The data of the event that ends a stream of Anthropic's.
+const STOP: &[u8] = b"{\"type\":\"message_stop\"}";
+
+/// As much of a line as is needed to recognise either.
+const KEPT: usize = 32;
 
 /// Counts events in whatever pieces the stream arrives. Comments are no events, nor is the
 /// terminator.
@@ -60,7 +63,7 @@ impl Counter {
         }
         if let Some(data) = line.strip_prefix(b"data:") {
             self.has_data = true;
-            self.line_is_done = data.trim_ascii() == DONE;
+            self.line_is_done = matches!(data.trim_ascii(), DONE | STOP);
         }
         false
     }
@@ -86,6 +89,13 @@ mod tests {
             assert_eq!(counter.read(head) + counter.read(tail), 3, "cut at byte {cut}");
             assert!(counter.is_done(), "cut at byte {cut}");
         }
+    }
+
+    #[test]
+    fn a_message_has_an_end_too() {
+        let mut counter = Counter::default();
+        let text = "event: message_delta\ndata: {}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+        assert_eq!((counter.read(text.as_bytes()), counter.is_done()), (1, true));
     }
 
     #[test]

@@ -113,6 +113,10 @@ fn calm_run(
 /// The candidates for which a scenario measures something.
 fn fitting<'a>(scenario: &Scenario, candidates: &'a [Candidate]) -> Vec<&'a Candidate> {
     let memory = matches!(scenario.measure, Measure::Memory { .. });
-    let fits = |candidate: &&Candidate| !(memory && **candidate == Candidate::Direct);
+    let fits = |candidate: &&Candidate| match candidate {
+        Candidate::Direct => !memory && !scenario.is_translated(),
+        Candidate::Nginx => !scenario.is_translated(),
+        Candidate::Gateway(_) | Candidate::Other(_) => true,
+    };
     candidates.iter().filter(fits).collect()
 }

@@ -98,7 +98,7 @@ impl<'a> Runner<'a> {
         let mut add = |name: &str, value: String| {
             command.arg(name).arg(value);
         };
-        add("--url", format!("http://{}/v1/chat/completions", running.address));
+        add("--url", format!("http://{}{}", running.address, scenario.path));
         add("--header", format!("authorization: Bearer {}", running.key));
         add("--connections", scenario.connections.to_string());
         add("--body-bytes", scenario.body_bytes.to_string());

@@ -12,6 +12,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it is, for the heading of its table.
     pub title: &'static str,
+    /// Where it is sent: a body for chat completions is one for messages too.
+    pub path: &'static str,
     /// Connections kept open.
     pub connections: usize,
     /// The size of a request's body.
@@ -41,6 +43,11 @@ pub enum Measure {
 }
 
 impl Scenario {
+    /// Whether only the gateway can serve it.
+    pub fn is_translated(&self) -> bool {
+        self.path == MESSAGES
+    }
+
     /// Whether it asks for streams.
     pub const fn streams(&self) -> bool {
         matches!(self.measure, Measure::Events | Measure::Memory { streams: true })
@@ -72,11 +79,18 @@ impl Scenario {
 
 const BURST: &str = "chunks=100&pace_us=0&delay_us=0";
 
+/// OpenAI's format, which the mock speaks.
+const CHAT: &str = "/v1/chat/completions";
+
+/// Anthropic's, which only the gateway makes into the other.
+const MESSAGES: &str = "/v1/messages";
+
 /// All scenarios, in the order of the report.
 pub const ALL: &[Scenario] = &[
     Scenario {
         name: "small",
         title: "64 connections, 1 KB chat request, 600 B answer, closed loop",
+        path: CHAT,
         connections: 64,
         body_bytes: 1_024,
         rate: None,
@@ -86,6 +100,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "20k",
         title: "16 connections, 20 KB chat request, 600 B answer, closed loop",
+        path: CHAT,
         connections: 16,
         body_bytes: 20_480,
         rate: None,
@@ -95,6 +110,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "200k",
         title: "8 connections, 200 KB chat request, 600 B answer, closed loop",
+        path: CHAT,
         connections: 8,
         body_bytes: 204_800,
         rate: None,
@@ -104,6 +120,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "stream-paced",
         title: "100 streams of 100 events, one every 10 ms",
+        path: CHAT,
         connections: 100,
         body_bytes: 1_024,
         rate: None,
@@ -113,6 +130,37 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "stream-burst",
         title: "32 streams of 100 events, as fast as they are taken",
+        path: CHAT,
+        connections: 32,
+        body_bytes: 1_024,
+        rate: None,
+        mock: BURST,
+        measure: Measure::Events,
+    },
+    Scenario {
+        name: "messages-small",
+        title: "translated: 64 connections, 1 KB request, 600 B answer, closed loop",
+        path: MESSAGES,
+        connections: 64,
+        body_bytes: 1_024,
+        rate: None,
+        mock: BURST,
+        measure: Measure::Requests,
+    },
+    Scenario {
+        name: "messages-200k",
+        title: "translated: 8 connections, 200 KB request, 600 B answer, closed loop",
+        path: MESSAGES,
+        connections: 8,
+        body_bytes: 204_800,
+        rate: None,
+        mock: BURST,
+        measure: Measure::Requests,
+    },
+    Scenario {
+        name: "messages-burst",
+        title: "translated: 32 streams of 100 events, as fast as they are taken",
+        path: MESSAGES,
         connections: 32,
         body_bytes: 1_024,
         rate: None,
@@ -122,6 +170,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "rate2000",
         title: "2,000 requests/s over 64 connections, 1 KB chat request, open loop",
+        path: CHAT,
         connections: 64,
         body_bytes: 1_024,
         rate: Some(2_000),
@@ -131,6 +180,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "idle",
         title: "memory: 5,000 idle connections that have each had one request",
+        path: CHAT,
         connections: 5_000,
         body_bytes: 1_024,
         rate: None,
@@ -140,6 +190,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "streams-open",
         title: "memory: 5,000 open streams, one event a second each",
+        path: CHAT,
         connections: 5_000,
         body_bytes: 1_024,
         rate: None,
