@@ -17,6 +17,9 @@ pub mod stream;
 mod unwrap;
 mod usage;
 
+#[cfg(test)]
+mod tests;
+
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use fuzz::fuzz;

@@ -42,7 +42,9 @@ pub fn write(signature: &Signature<'_>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::{read, write};
-    use crate::chat::{Protocol, Signature, Text};
+    use crate::chat::Protocol;
+    use crate::chat::Signature;
+    use crate::chat::Text;
     use crate::codec::json;
 
     #[test]

@@ -123,7 +123,8 @@ impl<'r, 'a> Plan<'r, 'a> {
 
     /// Whether instructions may stand here: behind the person's turn and before the model's.
     fn system_may_follow(&self, rest: &[Turn<'_>]) -> bool {
-        let next = rest.iter().find(|turn| turn.role != Role::System);
+        let mut others = rest.iter().filter(|turn| turn.role != Role::System);
+        let next = others.find(|turn| turn.role == Role::User || says_something(turn));
         next.is_none_or(|turn| turn.role == Role::Assistant)
             && self.groups.last().is_some_and(|last| last.role != Role::Assistant)
     }
@@ -164,6 +165,12 @@ impl<'r, 'a> Plan<'r, 'a> {
         let first = first.and_then(Item::part).map(|part| &part.content);
         !matches!(first, Some(Content::Thinking(_) | Content::Redacted))
     }
+}
+
+/// Whether anything is left of a turn.
+fn says_something(turn: &Turn<'_>) -> bool {
+    let mut parts = turn.parts.iter();
+    parts.any(|part| !matches!(item(part, turn.role, &mut Losses::default()), Ok(None)))
 }
 
 /// A turn's members that are Anthropic's; the others are told.
