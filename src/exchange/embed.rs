@@ -112,6 +112,7 @@ pub fn prepare<'c>(x: &Exchange<'c>, server: &'c Server, route: Route<'c, '_>) -
         out: Vec::new(),
         body: Body::Own(Vec::new()),
         way: Way::Across(across),
+        given: None,
         stream: false,
         permit: route.permit,
     }

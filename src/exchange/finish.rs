@@ -21,6 +21,7 @@ use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::anthropic;
 use crate::protocol::any;
+use crate::protocol::given::Given;
 use crate::protocol::openai;
 use crate::provider::Operation;
 
@@ -45,7 +46,7 @@ pub fn whole(
         }
         Way::Across(across) => {
             let model = &meter.record.model;
-            let (out, usage) = across_whole(x, across, prepared.stream, model, &body)?;
+            let (out, usage) = across_whole(x, across, prepared, model, &body)?;
             x.core.buffers.give(body);
             let content_type = match prepared.stream {
                 true => ContentType::of(any::stream_type(across.client)),
@@ -83,7 +84,7 @@ fn usage(protocol: Protocol, x: &Exchange<'_>, body: &[u8]) -> Result<Option<Usa
 fn across_whole(
     x: &Exchange<'_>,
     across: Across,
-    stream: bool,
+    prepared: &mut Prepared<'_>,
     model: &str,
     body: &[u8],
 ) -> Result<(Vec<u8>, Option<Usage>), Error> {
@@ -93,7 +94,8 @@ fn across_whole(
         anthropic::count::write_answer(tokens, &mut out);
         return Ok((out, None));
     }
-    let mut answer = read(across, body).map_err(|error| not_valid(&error))?;
+    let mut answer =
+        read(across, prepared.given.as_mut(), body).map_err(|error| not_valid(&error))?;
     if let Some(failure) = &answer.failure {
         let message = format!("the provider failed: {}", failure.message.decode());
         return Err(Error::new(Kind::UpstreamGarbage, message));
@@ -102,18 +104,23 @@ fn across_whole(
         answer.start.model = Text::plain(model);
     }
     x.core.signatures.remember(across.client, &answer, x.core.clock.now());
-    if stream {
+    if prepared.stream {
         // The upstream did not stream what it was asked to: the client still gets a stream.
-        across.write_stream(body, &mut out).map_err(|error| not_valid(&error))?;
+        let given = prepared.given.as_mut();
+        across.write_stream(body, given, &mut out).map_err(|error| not_valid(&error))?;
     } else {
         any::write_answer(across.client, &answer, across.seed, &mut out);
     }
     Ok((out, answer.usage))
 }
 
-fn read(across: Across, body: &[u8]) -> Result<Answer<'_>, Garbage> {
+fn read<'a>(
+    across: Across,
+    given: Option<&mut Given>,
+    body: &'a [u8],
+) -> Result<Answer<'a>, Garbage> {
     let mut fold = Fold::default();
-    across.read(body, &mut fold)?;
+    across.read(body, given, &mut fold)?;
     Ok(fold.answer())
 }
 

@@ -19,6 +19,7 @@ use crate::net::downstream::Request;
 use crate::net::upstream::Answer;
 use crate::observe::Meter;
 use crate::protocol::any;
+use crate::protocol::given::Given;
 use crate::protocol::openai;
 use crate::provider;
 use crate::provider::Operation;
@@ -57,6 +58,8 @@ pub struct Prepared<'c> {
     pub body: Body,
     /// What becomes of the answer.
     pub way: Way,
+    /// Tools that the upstream knows otherwise than the client.
+    pub given: Option<Given>,
     /// Whether a stream was asked for.
     pub stream: bool,
     /// What the request holds.
@@ -131,6 +134,7 @@ pub fn prepare<'c>(
         out,
         body: Body::Client(tail),
         way: Way::Same { protocol: x.endpoint.protocol(), hide_usage, choices },
+        given: None,
         stream,
         permit: route.permit,
     })

@@ -20,6 +20,7 @@ use crate::protocol::Seed;
 use crate::protocol::anthropic::Unwrap;
 use crate::protocol::any::Reader;
 use crate::protocol::any::Writer;
+use crate::protocol::given::Given;
 use crate::protocol::openai::stream::Tap;
 
 /// The end of a chat completion's stream.
@@ -53,6 +54,8 @@ pub struct Across {
     seen: Seen,
     /// Thoughts and calls with their signatures, for a client that cannot hold them.
     signed: Option<Fold<'static>>,
+    /// Tools that the upstream knows otherwise than the client.
+    given: Option<Given>,
     /// Whether the answer was asked for by a call that the client knows nothing of.
     unwrap: Option<Unwrap>,
     fresh: Vec<u8>,
@@ -159,7 +162,7 @@ impl Pipe {
 
     /// One protocol to a client of another. `model` is told where the upstream tells none.
     #[must_use]
-    pub fn across(way: translate::Across, model: &str) -> Self {
+    pub fn across(way: translate::Across, given: Option<Given>, model: &str) -> Self {
         let keeps = !holds_signatures(way.client) && holds_signatures(way.upstream);
         Self::Across(Box::new(Across {
             client: way.client,
@@ -167,6 +170,7 @@ impl Pipe {
             reader: Reader::new(way.upstream, way.seed),
             writer: Writer::new(way.client, way.seed, way.usage),
             seen: Seen::default(),
+            given,
             unwrap: way.unwrap.then(Unwrap::default),
             signed: keeps.then(Fold::default),
             fresh: Vec::new(),
@@ -314,11 +318,15 @@ impl Across {
 
     /// Reads with `step`; what is read is written to `fresh`.
     fn read<T>(&mut self, step: impl FnOnce(&mut Reader, &mut crate::chat::AnySink<'_>) -> T) -> T {
-        let Self { client: _, model, reader, writer, seen, signed, unwrap, fresh } = self;
+        let Self { client: _, model, reader, writer, seen, signed, given, unwrap, fresh } = self;
         let mut written = Written { model, seen, signed: signed.as_mut(), writer, out: fresh };
-        match unwrap {
-            Some(unwrap) => step(reader, &mut unwrap.before(&mut written)),
-            None => step(reader, &mut written),
+        match (given, unwrap) {
+            (None, None) => step(reader, &mut written),
+            (None, Some(unwrap)) => step(reader, &mut unwrap.before(&mut written)),
+            (Some(given), None) => step(reader, &mut given.before(&mut written)),
+            (Some(given), Some(unwrap)) => {
+                step(reader, &mut given.before(&mut unwrap.before(&mut written)))
+            }
         }
     }
 

@@ -70,7 +70,7 @@ pub async fn run(
         }
         Way::Across(across) => {
             passed.content_type = ContentType::of(any::stream_type(across.client));
-            Pipe::across(across, &meter.record.model)
+            Pipe::across(across, prepared.given, &meter.record.model)
         }
     };
     x.reply.head(&mut out, core, meter, Framing::Stream, &passed);

@@ -29,6 +29,7 @@ use crate::protocol::any;
 use crate::protocol::any::Writer;
 use crate::protocol::bedrock;
 use crate::protocol::gemini;
+use crate::protocol::given::Given;
 use crate::provider;
 use crate::provider::Operation;
 use crate::provider::Server;
@@ -106,6 +107,7 @@ pub fn prepare<'c>(
         out,
         body: Body::Own(body),
         way: Way::Across(across),
+        given: Given::of(&chat, upstream),
         stream,
         permit: route.permit,
     })
@@ -168,12 +170,26 @@ impl Across {
     ///
     /// # Errors
     /// Where it is none.
-    pub fn read<'a>(&self, body: &'a [u8], sink: &mut dyn Sink<'a>) -> Result<(), Garbage> {
-        if self.unwrap {
-            let mut unwrap = anthropic::Unwrap::default();
-            return any::read_answer(self.upstream, body, self.seed, &mut unwrap.before(sink));
+    pub fn read<'a>(
+        &self,
+        body: &'a [u8],
+        given: Option<&mut Given>,
+        sink: &mut dyn Sink<'a>,
+    ) -> Result<(), Garbage> {
+        let mut unwrap = anthropic::Unwrap::default();
+        let mut unwrapped;
+        let sink: &mut dyn Sink<'a> = if self.unwrap {
+            unwrapped = unwrap.before(sink);
+            &mut unwrapped
+        } else {
+            sink
+        };
+        match given {
+            Some(given) => {
+                any::read_answer(self.upstream, body, self.seed, &mut given.before(sink))
+            }
+            None => any::read_answer(self.upstream, body, self.seed, sink),
         }
-        any::read_answer(self.upstream, body, self.seed, sink)
     }
 
     /// Reads a count of tokens.
@@ -194,9 +210,14 @@ impl Across {
     ///
     /// # Errors
     /// Where it is none.
-    pub fn write_stream(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Garbage> {
+    pub fn write_stream(
+        &self,
+        body: &[u8],
+        given: Option<&mut Given>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Garbage> {
         let mut writer = Writer::new(self.client, self.seed, self.usage);
-        self.read(body, &mut Written { writer: &mut writer, out })
+        self.read(body, given, &mut Written { writer: &mut writer, out })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Every protocol's halves behind one name each: which one is decided by the request, not by the
 //! compiler.
 
+use std::borrow::Cow;
+
 use crate::chat::Answer;
 use crate::chat::AnySink;
 use crate::chat::Event;
@@ -9,6 +11,7 @@ use crate::chat::Losses;
 use crate::chat::Protocol;
 use crate::chat::Request;
 use crate::chat::Sink;
+use crate::chat::Text;
 use crate::error::Error;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
@@ -120,6 +123,18 @@ pub fn error_status(protocol: Protocol, failure: &Failure<'_>) -> u16 {
         Protocol::Gemini => gemini::error::status(failure),
         Protocol::Bedrock => bedrock::error::status(failure),
         Protocol::Ollama => ollama::error::status(failure),
+    }
+}
+
+/// What an upstream is told as the name of a tool that the client calls `name`.
+#[must_use]
+pub fn tool_name<'t>(protocol: Protocol, name: &'t Text<'_>) -> Cow<'t, str> {
+    match protocol {
+        Protocol::Openai => openai::tool_name(name),
+        Protocol::Anthropic => anthropic::tool_name(name),
+        Protocol::Gemini => gemini::tool_name(name),
+        Protocol::Bedrock => bedrock::tool_name(name),
+        Protocol::Ollama => name.decode(),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod anthropic;
 pub mod any;
 pub mod bedrock;
 pub mod gemini;
+pub mod given;
 pub mod ollama;
 pub mod openai;
 pub mod ours;

@@ -308,6 +308,36 @@ fn a_signature_comes_back_with_its_call() {
 }
 
 #[test]
+fn tools_come_back_as_the_client_named_them() {
+    let lab = kinds(|seen| {
+        let tools = seen.json()["tools"].clone();
+        let name = |at: usize| tools[at]["name"].as_str().expect("a name").to_owned();
+        assert_eq!(name(0), "fs_read");
+        let content = json!([
+            {"type": "tool_use", "id": "t1", "name": name(0), "input": {"path": "a"}},
+            {"type": "tool_use", "id": "t2", "name": name(1), "input": {"input": "*** patch"}},
+        ]);
+        let usage = json!({"input_tokens": 1, "output_tokens": 1});
+        let answer = json!({
+            "id": "m", "type": "message", "role": "assistant", "model": "c", "content": content,
+            "stop_reason": "tool_use", "stop_sequence": null, "usage": usage,
+        });
+        Script::json(200, &answer.to_string())
+    });
+    let tools = json!([
+        {"type": "function", "function": {"name": "fs.read", "parameters": {"type": "object"}}},
+        {"type": "custom", "custom": {"name": "patch"}},
+    ]);
+    let answer = lab.ask(&ask("claude/c", json!({"tools": tools}))).json();
+    let calls = answer["choices"][0]["message"]["tool_calls"].clone();
+    assert_eq!(calls[0]["function"]["name"], "fs.read", "{answer}");
+    assert_eq!(
+        (&calls[1]["type"], &calls[1]["custom"]["input"]),
+        (&json!("custom"), &json!("*** patch"))
+    );
+}
+
+#[test]
 fn tokens_are_counted_or_estimated() {
     let lab = kinds(|seen| {
         assert!(seen.head.start.contains("count_tokens"), "{}", seen.head.start);

@@ -138,3 +138,9 @@ fn write_citation(citation: &Citation<'_>, out: &mut Vec<u8>) {
     object.string("encrypted_index", "");
     object.close();
 }
+
+/// A tool's name within the pattern of this protocol.
+#[must_use]
+pub fn tool_name<'t>(name: &'t crate::chat::Text<'_>) -> std::borrow::Cow<'t, str> {
+    names::legal(name)
+}

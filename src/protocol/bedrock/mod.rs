@@ -131,3 +131,9 @@ const fn stop_word(reason: &Finish<'_>) -> &'static str {
         Finish::Filtered | Finish::Refused => "content_filtered",
     }
 }
+
+/// A tool's name within the pattern of this protocol.
+#[must_use]
+pub fn tool_name<'t>(name: &'t crate::chat::Text<'_>) -> std::borrow::Cow<'t, str> {
+    names::tool(name)
+}

@@ -26,3 +26,9 @@ mod tests;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use fuzz::fuzz;
+
+/// A tool's name within the pattern of this protocol.
+#[must_use]
+pub fn tool_name<'t>(name: &'t crate::chat::Text<'_>) -> std::borrow::Cow<'t, str> {
+    std::borrow::Cow::Owned(names::legal(&name.decode()).into_owned())
+}

@@ -81,6 +81,18 @@ fn write_short(text: &Text<'_>, max: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("{:016x}", hash(whole.as_bytes())).as_bytes());
 }
 
+/// A tool's name within the pattern of this protocol.
+#[must_use]
+pub fn tool_name<'t>(name: &'t Text<'_>) -> Cow<'t, str> {
+    let mut out = Vec::new();
+    write_name(name, &mut out);
+    if out == name.raw() {
+        name.decode()
+    } else {
+        String::from_utf8_lossy(&out).into_owned().into()
+    }
+}
+
 /// The same for names of tools and schemas, which are of `[a-zA-Z0-9_-]`.
 fn write_name(text: &Text<'_>, out: &mut Vec<u8>) {
     let start = out.len();
