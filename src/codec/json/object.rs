@@ -45,6 +45,19 @@ impl<'o> Object<'o> {
         self.fixed(name, digits.format(value));
     }
 
+    /// A member that is an object, left out where `fill` puts nothing into it.
+    pub fn unless_empty(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        let (start, was_empty) = (self.out.len(), self.empty);
+        let mut inner = Object::open(self.name(name));
+        fill(&mut inner);
+        let nothing = inner.empty;
+        inner.close();
+        if nothing {
+            self.out.truncate(start);
+            self.empty = was_empty;
+        }
+    }
+
     /// Ends it.
     pub fn close(self) {
         self.out.push(b'}');

@@ -15,14 +15,14 @@ use crate::chat::embed::Request;
 use crate::chat::embed::Vector;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
+use crate::codec::json::comma;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
 use crate::protocol::ollama::error;
-use crate::protocol::ollama::object::Object;
-use crate::protocol::ollama::object::comma;
 use crate::protocol::ollama::own;
 use crate::protocol::ollama::request::MAX_MODEL;
 

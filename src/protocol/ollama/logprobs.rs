@@ -2,9 +2,9 @@
 
 use crate::chat::Json;
 use crate::codec::json::Kind;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::protocol::ollama::object::Object;
-use crate::protocol::ollama::object::comma;
+use crate::codec::json::comma;
 
 /// One token in OpenAI's words. What Ollama leaves out where there is nothing is put in.
 pub(super) fn read(token: Value<'_>) -> Json<'static> {

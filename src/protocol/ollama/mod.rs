@@ -8,7 +8,6 @@ pub mod error;
 pub mod fuzz;
 mod line;
 mod logprobs;
-mod object;
 pub mod request;
 pub mod response;
 pub mod stream;

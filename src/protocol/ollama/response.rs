@@ -10,13 +10,13 @@ use crate::chat::Said;
 use crate::chat::Sink;
 use crate::chat::Text;
 use crate::chat::Usage;
+use crate::codec::json::Object;
+use crate::codec::json::comma;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::ollama::error;
 use crate::protocol::ollama::line::Progress;
 use crate::protocol::ollama::logprobs;
-use crate::protocol::ollama::object::Object;
-use crate::protocol::ollama::object::comma;
 use crate::protocol::ollama::time;
 
 /// Reads an upstream's whole answer as events.

@@ -15,10 +15,10 @@ use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Object;
+use crate::codec::json::comma;
 use crate::error::Error;
 use crate::protocol::Target;
-use crate::protocol::ollama::object::Object;
-use crate::protocol::ollama::object::comma;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::write_turns;
 

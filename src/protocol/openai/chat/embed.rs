@@ -14,14 +14,14 @@ use crate::chat::embed::Vector;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
+use crate::codec::json::comma;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
 use crate::protocol::openai::chat::extra;
-use crate::protocol::openai::chat::object::Object;
-use crate::protocol::openai::chat::object::comma;
 use crate::protocol::openai::chat::word;
 
 /// The members of a request that are decided on.

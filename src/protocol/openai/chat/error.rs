@@ -5,8 +5,8 @@ use crate::chat::Failure;
 use crate::chat::Text;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::protocol::openai::chat::object::Object;
 
 /// Reads an upstream's refusal. Of a body that says nothing, the status does.
 #[must_use]

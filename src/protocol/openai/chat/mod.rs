@@ -9,7 +9,6 @@ pub mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod object;
 pub mod request;
 pub mod response;
 pub mod stream;

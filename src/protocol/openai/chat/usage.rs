@@ -1,9 +1,9 @@
 //! Tokens, as OpenAI and those who look like it count them.
 
 use crate::chat::Usage;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::protocol::openai;
-use crate::protocol::openai::chat::object::Object;
 
 /// Reads a `usage` object.
 pub(super) fn read(object: Value<'_>) -> Usage {

@@ -7,9 +7,9 @@ use crate::chat::MediaKind;
 use crate::chat::Protocol;
 use crate::chat::Source;
 use crate::chat::Text;
+use crate::codec::json::Object;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
-use crate::protocol::openai::chat::object::Object;
 use crate::protocol::openai::chat::request::Fault;
 
 /// Reads `image_url`, which some clients send as the address alone.

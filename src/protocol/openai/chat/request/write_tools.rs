@@ -10,9 +10,9 @@ use crate::chat::Text;
 use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
+use crate::codec::json::Object;
+use crate::codec::json::comma;
 use crate::error::Error;
-use crate::protocol::openai::chat::object::Object;
-use crate::protocol::openai::chat::object::comma;
 use crate::protocol::openai::chat::write_name;
 
 /// Appends `tools`, `tool_choice` and `parallel_tool_calls`; the latter two mean nothing without

@@ -8,9 +8,9 @@ use crate::chat::Start;
 use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json;
+use crate::codec::json::Object;
 use crate::protocol::Seed;
 use crate::protocol::openai::chat::error;
-use crate::protocol::openai::chat::object::Object;
 use crate::protocol::openai::chat::response;
 use crate::protocol::openai::chat::usage;
 
