@@ -7,7 +7,8 @@
 pub mod count;
 pub mod error;
 #[cfg(any(test, fuzzing))]
-mod fuzz;
+#[doc(hidden)]
+pub mod fuzz;
 mod names;
 mod object;
 pub mod request;

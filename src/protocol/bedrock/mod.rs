@@ -7,7 +7,8 @@ pub mod count;
 pub mod embed;
 pub mod error;
 #[cfg(any(test, fuzzing))]
-mod fuzz;
+#[doc(hidden)]
+pub mod fuzz;
 mod media;
 mod names;
 mod object;

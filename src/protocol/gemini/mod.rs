@@ -5,7 +5,8 @@ pub mod count;
 pub mod embed;
 pub mod error;
 #[cfg(any(test, fuzzing))]
-mod fuzz;
+#[doc(hidden)]
+pub mod fuzz;
 mod logprobs;
 mod names;
 mod out;
