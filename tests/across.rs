@@ -1,6 +1,6 @@
 //! Every protocol's answers for clients of every other: whole and streamed, cut at every byte.
 
-#![expect(clippy::expect_used, reason = "a test gives up and says why")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test gives up and says why")]
 
 use crabllm::chat::Answer;
 use crabllm::chat::Arguments;

@@ -62,12 +62,17 @@ fn fallbacks(source: &Source<'_>, config: &Config) {
     let known = |name: &str| config.aliases.contains_key(name) || serves(config, name);
     for (model, chain) in &config.fallbacks {
         let key = format!("fallbacks.{}", mask::key(model));
-        if chain.contains(model) {
+        let names = || chain.iter().map(|fallback| &fallback.model);
+        if names().any(|name| name == model) {
             source.fail_key(&key, "falls back to itself");
         }
-        for name in std::iter::once(model).chain(chain).filter(|name| !known(name)) {
+        for name in std::iter::once(model).chain(names()).filter(|name| !known(name)) {
             source.warn(format!("{key}: no provider has the model {name:?}"));
         }
+    }
+    for model in config.strategies.keys().filter(|name| *name != "*" && !known(name)) {
+        let key = format!("strategies.{}", mask::key(model));
+        source.warn(format!("{key}: no provider has the model {model:?}"));
     }
 }
 
@@ -101,7 +106,10 @@ fn serves(config: &Config, name: &str) -> bool {
     let any = config.providers.iter().flat_map(|provider| &provider.models).any(|m| m.name == "*");
     let addressed = name.split_once('/').is_some_and(|(provider, model)| {
         let named = config.providers.iter().find(|other| other.name == provider);
-        named.is_some_and(|provider| provider.models.iter().any(|other| other.name == model))
+        named.is_some_and(|provider| {
+            let listed = provider.models.iter().any(|other| other.name == model);
+            listed || provider.models.is_empty()
+        })
     });
     any || addressed || lists(config, name)
 }
@@ -110,15 +118,12 @@ fn serves(config: &Config, name: &str) -> bool {
 fn idle_settings(config: &Config) -> Vec<&'static str> {
     let keys = || config.keys.iter();
     let extensions = &config.extensions;
-    let spare_keys = config.providers.iter().any(|provider| provider.api_keys.len() > 1);
     let settings = [
-        ("providers.api_key beyond the first of a list", spare_keys),
         ("keys.rpm", keys().any(|key| key.rpm.is_some())),
         ("keys.tpm", keys().any(|key| key.tpm.is_some())),
         ("keys.max_parallel", keys().any(|key| key.max_parallel.is_some())),
         ("keys.budget", keys().any(|key| key.budget.is_some())),
         ("admin", config.admin.is_some()),
-        ("fallbacks", !config.fallbacks.is_empty()),
         ("pricing", !config.pricing.is_empty()),
         ("extensions.cache", extensions.cache.is_some()),
         ("extensions.rate_limit", extensions.rate_limit.is_some()),

@@ -1,6 +1,8 @@
 //! The effective configuration as TOML, every default written out and every secret masked.
 
 use super::Config;
+use super::Fallback;
+use super::FallbackOn;
 use super::KeySecret;
 use super::Model;
 use super::Price;
@@ -135,7 +137,13 @@ impl Config {
             page.table("[fallbacks]");
         }
         for (model, chain) in &self.fallbacks {
-            page.line(&key(model), list(chain.iter().map(|name| quote(name))));
+            page.line(&key(model), list(chain.iter().map(write_fallback)));
+        }
+        if !self.strategies.is_empty() {
+            page.table("[strategies]");
+        }
+        for (model, strategy) in &self.strategies {
+            page.line(&key(model), quote(strategy.as_str()));
         }
         for (model, price) in &self.pricing {
             page.table(&format!("[pricing.{}]", key(model)));
@@ -245,6 +253,15 @@ fn write_model(model: &Model) -> String {
     }
 }
 
+fn write_fallback(fallback: &Fallback) -> String {
+    let model = quote(&fallback.model);
+    if fallback.on == [FallbackOn::Error] {
+        return model;
+    }
+    let on = list(fallback.on.iter().map(|on| quote(on.as_str())));
+    format!("{{ model = {model}, on = {on} }}")
+}
+
 fn write_provider(page: &mut Page, provider: &Provider) {
     page.table(&format!("[providers.{}]", key(&provider.name)));
     page.line("kind", quote(provider.kind.as_str()));
@@ -257,6 +274,9 @@ fn write_provider(page: &mut Page, provider: &Provider) {
     page.line("models", list(provider.models.iter().map(write_model)));
     page.line("weight", provider.weight);
     page.line("max_retries", provider.max_retries);
+    page.line("max_parallel", provider.max_parallel);
+    page.line("max_queue", provider.max_queue);
+    page.line("queue_timeout", seconds(provider.queue_timeout));
     page.line("timeout", seconds(provider.timeout));
     page.line("connect_timeout", seconds(provider.connect_timeout));
     page.line("first_byte_timeout", seconds(provider.first_byte_timeout));

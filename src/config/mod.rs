@@ -76,7 +76,9 @@ pub struct Config {
     /// Friendly model name to canonical name; one hop.
     pub aliases: BTreeMap<String, String>,
     /// Model name to the models tried after it.
-    pub fallbacks: BTreeMap<String, Vec<String>>,
+    pub fallbacks: BTreeMap<String, Vec<Fallback>>,
+    /// Model name, or `*` for all others, to how a request finds its deployment.
+    pub strategies: BTreeMap<String, Strategy>,
     /// Client keys, in the order of the file.
     pub keys: Vec<Key>,
     /// Model name to prices.
@@ -105,6 +107,7 @@ impl Default for Config {
             providers: Vec::new(),
             aliases: BTreeMap::new(),
             fallbacks: BTreeMap::new(),
+            strategies: BTreeMap::new(),
             keys: Vec::new(),
             pricing: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -112,6 +115,39 @@ impl Default for Config {
             storage: Storage::Memory,
             warnings: Vec::new(),
         }
+    }
+}
+
+/// A model that answers in the place of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallback {
+    /// Its name, as a client would write it.
+    pub model: String,
+    /// What it stands in for; [`FallbackOn::Error`] alone unless set.
+    pub on: Vec<FallbackOn>,
+}
+
+named! {
+    /// Why another model may answer in a model's place.
+    FallbackOn {
+        /// No deployment of the model could answer.
+        Error = "error",
+        /// The prompt is too long for the model.
+        ContextLength = "context_length",
+        /// The prompt or the answer is against the provider's rules.
+        ContentFilter = "content_filter",
+    }
+}
+
+named! {
+    /// How a request finds its deployment among those that are well.
+    Strategy {
+        /// By chance, in proportion to the weights.
+        Weighted = "weighted",
+        /// The one with the fewest requests under way for its weight.
+        LeastBusy = "least_busy",
+        /// The faster of two by the time to the first byte.
+        Fastest = "fastest",
     }
 }
 

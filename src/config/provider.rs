@@ -29,6 +29,9 @@ const WEIGHTS: RangeInclusive<u32> = 0..=1_000_000;
 /// With back-off, the hundredth attempt lies beyond any deadline.
 const RETRIES: RangeInclusive<u32> = 0..=100;
 
+/// More than one provider takes at a time.
+const PARALLEL: RangeInclusive<u32> = 0..=1_000_000;
+
 /// Per shard; more than the ports one client address has.
 const IDLE_CONNECTIONS: RangeInclusive<usize> = 0..=65_536;
 
@@ -122,6 +125,8 @@ fn url(value: &Value<'_>) -> Option<(String, BaseUrl)> {
 fn numbers(table: &mut Table<'_>, provider: &mut Provider) {
     set(&mut provider.weight, table.get("weight").and_then(|value| value.whole(&WEIGHTS)));
     set(&mut provider.max_retries, table.get("max_retries").and_then(|v| v.whole(&RETRIES)));
+    set(&mut provider.max_parallel, table.get("max_parallel").and_then(|v| v.whole(&PARALLEL)));
+    set(&mut provider.max_queue, table.get("max_queue").and_then(|v| v.whole(&PARALLEL)));
     let idle = table.get("max_idle_connections");
     set(&mut provider.max_idle_connections, idle.and_then(|v| v.whole(&IDLE_CONNECTIONS)));
     let pace = table.get("tokens_per_second");
@@ -129,6 +134,7 @@ fn numbers(table: &mut Table<'_>, provider: &mut Provider) {
     let mut seconds = |name, slot: &mut _| {
         set(slot, table.get(name).and_then(|value| value.seconds(&TIMEOUTS)));
     };
+    seconds("queue_timeout", &mut provider.queue_timeout);
     seconds("timeout", &mut provider.timeout);
     seconds("connect_timeout", &mut provider.connect_timeout);
     seconds("first_byte_timeout", &mut provider.first_byte_timeout);

@@ -7,6 +7,8 @@ use super::CacheExt;
 use super::Config;
 use super::DriverChoice;
 use super::Extensions;
+use super::Fallback;
+use super::FallbackOn;
 use super::Limits;
 use super::LogLevel;
 use super::ModelFacts;
@@ -14,6 +16,7 @@ use super::Price;
 use super::RateLimitExt;
 use super::Runtime;
 use super::Storage;
+use super::Strategy;
 use super::Tls;
 use super::file::Table;
 use super::file::Value;
@@ -88,6 +91,8 @@ pub(super) fn read(root: &mut Table<'_>, config: &mut Config) {
     set(&mut config.aliases, root.table("aliases").map(|table| names(&table, model_name)));
     let chains = root.table("fallbacks");
     set(&mut config.fallbacks, chains.map(|table| names(&table, chain)));
+    let by = |value: &Value<'_>| value.choice(Strategy::ALL);
+    set(&mut config.strategies, root.table("strategies").map(|table| names(&table, by)));
     set(&mut config.pricing, root.table("pricing").map(|table| names(&table, price)));
     set(&mut config.models, root.table("models").map(|table| names(&table, model)));
     set(&mut config.extensions, root.table("extensions").map(extensions));
@@ -100,8 +105,29 @@ fn names<T>(table: &Table<'_>, read: impl Fn(&Value<'_>) -> Option<T>) -> BTreeM
     table.each().into_iter().filter_map(entry).collect()
 }
 
-fn chain(value: &Value<'_>) -> Option<Vec<String>> {
-    value.list()?.iter().map(model_name).collect()
+fn chain(value: &Value<'_>) -> Option<Vec<Fallback>> {
+    value.list()?.iter().map(fallback).collect()
+}
+
+/// A model's name, or a table with the name and what it stands in for.
+fn fallback(value: &Value<'_>) -> Option<Fallback> {
+    if !value.inner().is_table() {
+        return Some(Fallback { model: model_name(value)?, on: vec![FallbackOn::Error] });
+    }
+    let mut table = value.table()?;
+    let model = table.need("model", "write the model that answers instead");
+    let model = model.and_then(|value| model_name(&value));
+    let mut on = vec![FallbackOn::Error];
+    if let Some(value) = table.get("on")
+        && let Some(items) = value.list()
+    {
+        on = items.iter().filter_map(|item| item.choice(FallbackOn::ALL)).collect();
+        if items.is_empty() {
+            value.fail("names no cause, so that it would never answer");
+        }
+    }
+    table.finish();
+    Some(Fallback { model: model?, on })
 }
 
 fn runtime(mut table: Table<'_>) -> Runtime {

@@ -23,6 +23,12 @@ pub struct Provider {
     pub weight: u32,
     /// Attempts after the first; 2.
     pub max_retries: u32,
+    /// Requests at a time for each model and key; 0 = as many as come.
+    pub max_parallel: u32,
+    /// Requests that may wait for one of those; 100.
+    pub max_queue: u32,
+    /// How long they may; 10 s.
+    pub queue_timeout: Duration,
     /// For a whole exchange; 600 s.
     pub timeout: Duration,
     /// For a connection, TLS included; 5 s.
@@ -66,6 +72,9 @@ impl Provider {
             models: Vec::new(),
             weight: 1,
             max_retries: 2,
+            max_parallel: 0,
+            max_queue: 100,
+            queue_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(600),
             connect_timeout: Duration::from_secs(5),
             first_byte_timeout: Duration::from_secs(120),

@@ -14,6 +14,7 @@ use crate::config::LogLevel;
 use crate::observe::Outcome;
 use crate::observe::Reader;
 use crate::observe::Record;
+use crate::observe::Tried;
 
 /// How often the queues are emptied.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -98,8 +99,21 @@ fn is_wanted(level: Option<LogLevel>, outcome: Outcome) -> bool {
     }
 }
 
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+fn tried(attempt: &Tried) -> serde_json::Value {
+    json!({
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "key": attempt.key,
+        "why": attempt.why,
+        "ms": millis(attempt.took_us),
+    })
+}
+
 fn line(out: &mut Vec<u8>, record: &Record) {
-    let millis = |micros: u64| micros as f64 / 1000.0;
     let text = json!({
         "time": record.unix_ms,
         "request_id": record.request_id,
@@ -114,6 +128,7 @@ fn line(out: &mut Vec<u8>, record: &Record) {
         "error": record.error.as_ref().map(|error| error.kind.label()),
         "message": record.error.as_ref().map(|error| &*error.message),
         "attempts": record.attempts,
+        "tried": record.tried.iter().map(tried).collect::<Vec<_>>(),
         "prompt_tokens": record.usage.prompt,
         "completion_tokens": record.usage.completion,
         "cached_tokens": record.usage.cached,

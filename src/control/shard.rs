@@ -1,6 +1,7 @@
 //! One shard: a thread on a core, its event loop, and everything that lives there.
 
 use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use rtrb::Producer;
 
 use crate::config::DriverChoice;
+use crate::exchange::Queues;
 use crate::exchange::core::Core;
 use crate::exchange::core::Date;
 use crate::exchange::core::Snapshot;
@@ -21,6 +23,7 @@ use crate::net::resolve::Question;
 use crate::net::resolve::Resolver;
 use crate::observe::Ledger;
 use crate::observe::Record;
+use crate::route::Health;
 use crate::runtime;
 use crate::runtime::clock::Clock;
 use crate::runtime::clock::Epoch;
@@ -98,8 +101,11 @@ async fn live(seed: Seed, driver: Driver) -> io::Result<()> {
     let deadlines = Deadlines::new(clock.clone());
     let snapshot = seed.snapshot;
     let pool = Pool::new(snapshot.providers.iter().map(|provider| provider.pool));
+    let (slots, keys, pools) = snapshot.table.sizes();
     let core = Rc::new(Core {
         pool,
+        health: RefCell::new(Health::new(slots, keys, pools)),
+        queues: Queues::default(),
         snapshot,
         shard: seed.index,
         driver,

@@ -88,6 +88,9 @@ impl<'c> Call<'c> {
         };
         x.reply.upstream_us += core.clock.refresh().since(began);
         let (head, answer) = answered??;
+        if let Some(busy) = &mut x.busy {
+            busy.answered(head.status);
+        }
         core.buffers.give(std::mem::take(&mut prepared.out));
         failpoint::hit(request, "read");
         check(&head)?;
@@ -115,7 +118,7 @@ impl<'c> Call<'c> {
         request: &mut Request,
     ) -> Result<(Head, Answer), Error> {
         let core = self.core;
-        if let Some(stream) = core.pool.take(prepared.provider_at, core.clock.now()) {
+        if let Some(stream) = core.pool.take(prepared.deployment.provider, core.clock.now()) {
             match self.send(stream, prepared, request).await? {
                 Ok(answered) => return Ok(answered),
                 Err(AnswerError::Closed { silent: true, .. }) => {}

@@ -17,8 +17,10 @@ use crate::config;
 use crate::config::AuthMode;
 use crate::config::Config;
 use crate::config::Env;
+use crate::config::FallbackOn;
 use crate::config::Key;
 use crate::config::KeySecret;
+use crate::exchange::Queues;
 use crate::exchange::signatures::Signatures;
 use crate::limit::Limits;
 use crate::net::buffers::Buffers;
@@ -28,7 +30,12 @@ use crate::net::resolve::Resolver;
 use crate::observe::Ledger;
 use crate::provider::Provider;
 use crate::provider::trust::Trust;
-use crate::route::Deployment;
+use crate::route::Bounds;
+use crate::route::Cause;
+use crate::route::Fallback;
+use crate::route::Health;
+use crate::route::Offer;
+use crate::route::Strategy;
 use crate::route::Table;
 use crate::runtime::clock::Clock;
 use crate::runtime::clock::Micros;
@@ -65,23 +72,10 @@ impl Snapshot {
     /// # Errors
     /// What is wrong, and with which key.
     pub fn new(config: &Config, env: &Env) -> Result<Self, String> {
-        let (mut table, trust) = (Table::default(), Trust::default());
+        let (table, trust) = (table(config), Trust::default());
         let mut providers = Vec::with_capacity(config.providers.len());
-        for (at, provider) in config.providers.iter().enumerate() {
-            let weight = provider.weight;
-            for model in &provider.models {
-                let upstream = model.upstream.as_deref().map(Box::from);
-                let deployment = Deployment { provider: at, upstream, weight };
-                table.add(&provider.name, &model.name, deployment);
-            }
-            if provider.models.is_empty() {
-                let deployment = Deployment { provider: at, upstream: None, weight };
-                table.add_unlisted(&provider.name, deployment);
-            }
+        for provider in &config.providers {
             providers.push(Provider::new(provider, env, &trust)?);
-        }
-        for (name, model) in &config.aliases {
-            table.alias(name, model);
         }
         let limits = &config.limits;
         let head = http1::Limits {
@@ -102,6 +96,59 @@ impl Snapshot {
         let models =
             config::Models::new(&config.models).map_err(|problems| problems.to_string())?;
         Ok(Self { keys, table, providers, models, client, max_response, created })
+    }
+}
+
+/// All names of `config`, and what they lead to.
+#[must_use]
+pub fn table(config: &Config) -> Table {
+    let mut table = Table::default();
+    for (at, provider) in config.providers.iter().enumerate() {
+        let offer = Offer {
+            name: &provider.name,
+            provider: at,
+            weight: provider.weight,
+            keys: provider.api_keys.len(),
+            retries: provider.max_retries,
+            bounds: Bounds { parallel: provider.max_parallel, queue: provider.max_queue },
+        };
+        for model in &provider.models {
+            table.add(&offer, &model.name, model.upstream.as_deref());
+        }
+        if provider.models.is_empty() {
+            table.add_unlisted(&offer);
+        }
+    }
+    for (name, model) in &config.aliases {
+        table.alias(name, model);
+    }
+    for (model, chain) in &config.fallbacks {
+        table.fall_back(model, chain.iter().map(fallback).collect());
+    }
+    // What is said of all models comes first, so that what is said of one stays.
+    let all = |(name, _): &(&String, &config::Strategy)| *name == "*";
+    let (general, special): (Vec<_>, Vec<_>) = config.strategies.iter().partition(all);
+    for (model, by) in general.into_iter().chain(special) {
+        table.choose_by(model, strategy(*by));
+    }
+    table
+}
+
+fn fallback(fallback: &config::Fallback) -> Fallback {
+    let cause = |on: &FallbackOn| match on {
+        FallbackOn::Error => Cause::Error,
+        FallbackOn::ContextLength => Cause::ContextLength,
+        FallbackOn::ContentFilter => Cause::ContentFilter,
+    };
+    let causes = fallback.on.iter().map(cause).collect();
+    Fallback { model: fallback.model.as_str().into(), causes }
+}
+
+const fn strategy(by: config::Strategy) -> Strategy {
+    match by {
+        config::Strategy::Weighted => Strategy::Weighted,
+        config::Strategy::LeastBusy => Strategy::LeastBusy,
+        config::Strategy::Fastest => Strategy::Fastest,
     }
 }
 
@@ -146,6 +193,10 @@ pub struct Core {
     pub ledger: Rc<Ledger>,
     /// Its permits.
     pub limits: Rc<Limits>,
+    /// How its deployments are.
+    pub health: RefCell<Health>,
+    /// Who waits at their doors.
+    pub queues: Queues,
     /// What its clients cannot hold of their answers.
     pub signatures: Signatures,
     /// Its random numbers.

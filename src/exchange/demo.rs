@@ -7,7 +7,6 @@ use crate::chat::Usage;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange::Exchange;
-use crate::exchange::Route;
 use crate::exchange::reply::ContentType;
 use crate::exchange::reply::Framing;
 use crate::exchange::reply::Passed;
@@ -17,6 +16,7 @@ use crate::net::downstream::Request;
 use crate::observe::Meter;
 use crate::observe::Outcome;
 use crate::protocol::openai::Endpoint;
+use crate::protocol::openai::request::Ask;
 use crate::provider::demo::Demo;
 use crate::provider::demo::Facts;
 use crate::provider::demo::Script;
@@ -26,7 +26,6 @@ pub struct Performance {
     script: Script,
     stream: bool,
     hide_usage: bool,
-    permit: crate::limit::Permit,
 }
 
 /// Writes the answer to `request`.
@@ -37,7 +36,7 @@ pub fn script(
     x: &Exchange<'_>,
     demo: Demo,
     request: &Request,
-    route: Route<'_, '_>,
+    ask: &Ask<'_>,
     meter: &Meter,
 ) -> Result<Performance, Error> {
     if x.endpoint != Endpoint::Chat {
@@ -51,12 +50,12 @@ pub fn script(
         body: request.body(),
         shard: x.core.shard,
         driver: &driver,
-        token_cap: route.ask.token_cap,
+        token_cap: ask.token_cap,
     };
     let id = format!("chatcmpl-{}", meter.record.request_id);
     let script = demo.script(&facts, id, x.core.unix_seconds());
-    let (stream, hide_usage) = (route.ask.stream, route.ask.hides_usage());
-    Ok(Performance { script, stream, hide_usage, permit: route.permit })
+    let (stream, hide_usage) = (ask.stream, ask.hides_usage());
+    Ok(Performance { script, stream, hide_usage })
 }
 
 /// Tells the answer.
@@ -66,18 +65,18 @@ pub fn script(
 pub async fn run(
     x: &mut Exchange<'_>,
     demo: Demo,
-    mut show: Performance,
+    show: Performance,
     meter: &mut Meter,
 ) -> Result<(), Error> {
     let core = x.core;
-    meter.record.attempts = 1;
+    meter.record.attempts += 1;
     meter.record.status = 200;
     if show.stream {
         return stream(x, demo, show, meter).await;
     }
     let mut body = Vec::new();
     show.script.whole(&mut body);
-    settle(&mut show, meter, None);
+    settle(&show, meter, None);
     let mut out = core.buffers.take(SMALL);
     x.reply.head(&mut out, core, meter, Framing::Length(body.len()), &Passed::default());
     out.extend_from_slice(&body);
@@ -89,7 +88,7 @@ pub async fn run(
 async fn stream(
     x: &mut Exchange<'_>,
     demo: Demo,
-    mut show: Performance,
+    show: Performance,
     meter: &mut Meter,
 ) -> Result<(), Error> {
     let core = x.core;
@@ -105,7 +104,7 @@ async fn stream(
             let mut event = Vec::new();
             show.script.event(&mut event, at);
             meter.record.response_bytes += event.len() as u64;
-            settle(&mut show, meter, Some(at));
+            settle(&show, meter, Some(at));
             reply.piece(&mut out, &event);
             client.send(std::mem::take(&mut out)).await?;
             wait(&deadline, demo.pace()).await?;
@@ -134,11 +133,9 @@ async fn wait(
 }
 
 /// Notes the tokens told: all, or those up to event `at`.
-fn settle(show: &mut Performance, meter: &mut Meter, at: Option<usize>) {
+fn settle(show: &Performance, meter: &mut Meter, at: Option<usize>) {
     let all = show.script.tokens();
     let completion = at.map_or(all, |at| all.min(at as u64));
     let prompt = show.script.prompt_tokens();
-    meter.record.usage = Usage { prompt, completion, ..Usage::default() };
-    meter.record.usage_exact = true;
-    show.permit.settle(meter.record.usage);
+    meter.settle(Usage { prompt, completion, ..Usage::default() }, true);
 }

@@ -8,8 +8,9 @@ use crate::chat::embed::Answer;
 use crate::chat::embed::Request as Embed;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::exchange::Aim;
 use crate::exchange::Exchange;
-use crate::exchange::Route;
+use crate::exchange::attempt::Miss;
 use crate::exchange::call::Call;
 use crate::exchange::finish;
 use crate::exchange::forward::Body;
@@ -18,7 +19,6 @@ use crate::exchange::forward::TRACING;
 use crate::exchange::forward::Way;
 use crate::exchange::forward::framing;
 use crate::exchange::forward::headers;
-use crate::exchange::reply::Framing;
 use crate::exchange::reply::Passed;
 use crate::exchange::translate;
 use crate::exchange::translate::Across;
@@ -34,7 +34,6 @@ use crate::protocol::ollama;
 use crate::protocol::openai::chat::embed;
 use crate::provider;
 use crate::provider::Operation;
-use crate::provider::Server;
 
 /// Inputs of one `batchEmbedContents`, as Google documents it.
 const GEMINI_BATCH: usize = 100;
@@ -45,7 +44,7 @@ pub async fn run(
     mut prepared: Prepared<'_>,
     request: &mut Request,
     meter: &mut Meter,
-) -> Result<(), Error> {
+) -> Result<(), Miss> {
     let upstream = prepared.way.upstream();
     let model = meter.record.upstream_model.clone().unwrap_or_else(|| meter.record.model.clone());
     let facts = x.core.snapshot.models.facts(upstream, &model).clone();
@@ -63,40 +62,25 @@ pub async fn run(
         call.read(x, &mut answer).await?;
         let body = std::mem::take(&mut answer.buf);
         if let Some(stream) = answer.into_reusable() {
-            x.core.pool.give(prepared.provider_at, stream, x.core.clock.now());
+            x.core.pool.give(prepared.deployment.provider, stream, x.core.clock.now());
         }
         if head.status >= 400 {
-            let (body, passed) = finish::whole(x, &mut prepared, head, body, meter)?;
-            return send(x, &body, &passed, meter).await;
+            return Err(finish::refused(x, prepared.way, head, body));
         }
         bodies.push(body);
     }
     let answer = join(upstream, &bodies, asked.inputs.len())
         .map_err(|error| Error::new(Kind::UpstreamGarbage, error.to_string()))?;
-    meter.record.usage_exact = answer.tokens.is_some();
-    meter.record.usage = Usage { prompt: answer.tokens.unwrap_or(0), ..Usage::default() };
-    prepared.permit.settle(meter.record.usage);
+    let usage = Usage { prompt: answer.tokens.unwrap_or(0), ..Usage::default() };
+    meter.settle(usage, answer.tokens.is_some());
     let mut out = x.core.buffers.take(SMALL);
     embed::write_answer(&answer, asked.base64, &mut out);
-    send(x, &out, &Passed::default(), meter).await
-}
-
-async fn send(
-    x: &mut Exchange<'_>,
-    body: &[u8],
-    passed: &Passed,
-    meter: &mut Meter,
-) -> Result<(), Error> {
-    let mut out = x.core.buffers.take(SMALL.max(body.len() + 1024));
-    x.reply.head(&mut out, x.core, meter, Framing::Length(body.len()), passed);
-    out.extend_from_slice(body);
-    meter.record.response_bytes = body.len() as u64;
-    x.client.send(out).await?;
-    Ok(())
+    Ok(finish::send(x, out, &Passed::default(), meter).await?)
 }
 
 /// A request without its head and body.
-pub fn prepare<'c>(x: &Exchange<'c>, server: &'c Server, route: Route<'c, '_>) -> Prepared<'c> {
+pub fn prepare<'c>(x: &Exchange<'c>, aim: &Aim<'c>) -> Prepared<'c> {
+    let server = aim.server;
     let across = Across {
         operation: Operation::Embed,
         upstream: server.service.protocol(),
@@ -107,14 +91,13 @@ pub fn prepare<'c>(x: &Exchange<'c>, server: &'c Server, route: Route<'c, '_>) -
     };
     Prepared {
         server,
-        timeouts: route.provider.timeouts,
-        provider_at: route.provider_at,
+        timeouts: aim.provider.timeouts,
+        deployment: aim.deployment,
         out: Vec::new(),
         body: Body::Own(Vec::new()),
         way: Way::Across(across),
         given: None,
         stream: false,
-        permit: route.permit,
     }
 }
 

@@ -4,16 +4,16 @@
 use crate::chat::Protocol;
 use crate::codec::http1::Known;
 use crate::error::Error;
+use crate::error::Kind;
+use crate::exchange::Aim;
 use crate::exchange::Exchange;
-use crate::exchange::Route;
+use crate::exchange::attempt::Miss;
 use crate::exchange::call::Call;
 use crate::exchange::call::Head;
 use crate::exchange::finish;
 use crate::exchange::relay;
 use crate::exchange::reply::ContentType;
-use crate::exchange::reply::Framing;
 use crate::exchange::translate::Across;
-use crate::limit::Permit;
 use crate::net::buffers::SMALL;
 use crate::net::downstream::Request;
 use crate::net::upstream::Answer;
@@ -21,14 +21,16 @@ use crate::observe::Meter;
 use crate::protocol::any;
 use crate::protocol::given::Given;
 use crate::protocol::openai;
+use crate::protocol::openai::request::Ask;
 use crate::provider;
 use crate::provider::Operation;
 use crate::provider::Server;
 use crate::provider::Timeouts;
+use crate::route::Deployment;
 
 /// A body up to this size is copied behind its head; a larger one goes out from where it was read
 /// to. Either way both go out in one write.
-const COPY: usize = 8 * 1024;
+pub const COPY: usize = 8 * 1024;
 
 /// Client headers that say something about the request itself and go on to the upstream. All
 /// others stop here, the client's key above all.
@@ -50,8 +52,8 @@ pub struct Prepared<'c> {
     pub server: &'c Server,
     /// How long that may take.
     pub timeouts: Timeouts,
-    /// Position of the provider.
-    pub provider_at: usize,
+    /// Which deployment that is.
+    pub deployment: &'c Deployment,
     /// The head, and as much of the body as is not in `body`.
     pub out: Vec<u8>,
     /// The rest of the body.
@@ -62,8 +64,6 @@ pub struct Prepared<'c> {
     pub given: Option<Given>,
     /// Whether a stream was asked for.
     pub stream: bool,
-    /// What the request holds.
-    pub permit: Permit,
 }
 
 /// Where the rest of a request's body is.
@@ -103,18 +103,18 @@ impl Way {
 /// Writes the upstream's request: the client's own, with what differs patched in.
 pub fn prepare<'c>(
     x: &Exchange<'c>,
-    server: &'c Server,
+    aim: &Aim<'c>,
+    ask: &Ask<'_>,
     request: &Request,
-    route: Route<'c, '_>,
     meter: &Meter,
 ) -> Result<Prepared<'c>, Error> {
-    let body = request.body();
+    let (body, server) = (request.body(), aim.server);
     let record = &meter.record;
     let model = record.upstream_model.as_ref().unwrap_or(&record.model);
-    let patch = route.ask.patch(model);
+    let patch = ask.patch(model);
     let tail = if body.len() <= COPY { body.len() } else { patch.end() };
     let mut out = x.core.buffers.take(SMALL.max(tail + SMALL / 2));
-    let stream = route.ask.stream;
+    let stream = ask.stream;
     let call = provider::Call {
         model,
         stream,
@@ -126,17 +126,16 @@ pub fn prepare<'c>(
     headers(&mut out, request, &FORWARDED);
     framing(&mut out, stream, patch.new_len(body.len()));
     patch.write(&mut out, body, tail);
-    let (hide_usage, choices) = (route.ask.hides_usage(), route.ask.choices);
+    let (hide_usage, choices) = (ask.hides_usage(), ask.choices);
     Ok(Prepared {
         server,
-        timeouts: route.provider.timeouts,
-        provider_at: route.provider_at,
+        timeouts: aim.provider.timeouts,
+        deployment: aim.deployment,
         out,
         body: Body::Client(tail),
         way: Way::Same { protocol: x.endpoint.protocol(), hide_usage, choices },
         given: None,
         stream,
-        permit: route.permit,
     })
 }
 
@@ -177,7 +176,7 @@ pub async fn run(
     mut prepared: Prepared<'_>,
     request: &mut Request,
     meter: &mut Meter,
-) -> Result<(), Error> {
+) -> Result<(), Miss> {
     let call = Call::begin(x, prepared.timeouts, meter);
     let (head, answer) = call.ask(x, &mut prepared, request, meter).await?;
     meter.record.status = head.status;
@@ -206,24 +205,17 @@ async fn whole(
     head: Head,
     mut answer: Answer,
     meter: &mut Meter,
-) -> Result<(), Error> {
+) -> Result<(), Miss> {
     let core = x.core;
     call.read(x, &mut answer).await?;
     let body = std::mem::take(&mut answer.buf);
     if let Some(stream) = answer.into_reusable() {
-        core.pool.give(prepared.provider_at, stream, core.clock.now());
+        core.pool.give(prepared.deployment.provider, stream, core.clock.now());
     }
-    let (mut body, passed) = finish::whole(x, &mut prepared, head, body, meter)?;
-    let len = body.len();
-    let mut out = core.buffers.take(SMALL.max(if len <= COPY { len + 1024 } else { 0 }));
-    x.reply.head(&mut out, core, meter, Framing::Length(len), &passed);
-    meter.record.response_bytes = len as u64;
-    if len > COPY {
-        x.client.send_both(out, body).await?;
-        return Ok(());
+    if x.reply.has_begun() {
+        let message = "the provider did not stream its answer";
+        return Err(Error::new(Kind::UpstreamGarbage, message).into());
     }
-    out.extend_from_slice(&body);
-    core.buffers.give(std::mem::take(&mut body));
-    x.client.send(out).await?;
-    Ok(())
+    let (body, passed) = finish::whole(x, &mut prepared, head, body, meter)?;
+    Ok(finish::send(x, body, &passed, meter).await?)
 }

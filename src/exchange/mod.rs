@@ -1,6 +1,7 @@
 //! The line: one request from its head to its record. The order of the lines in `line` is the
 //! architecture; each step needs what the one before it made, so none can be skipped.
 
+mod attempt;
 mod call;
 pub mod core;
 mod count;
@@ -10,6 +11,7 @@ mod failpoint;
 mod finish;
 mod forward;
 mod pipe;
+mod queue;
 mod reframe;
 mod relay;
 mod reply;
@@ -23,15 +25,19 @@ use std::time::Duration;
 use crate::auth;
 use crate::auth::Caller;
 use crate::cache;
+use crate::chat::Losses;
 use crate::codec::http1::Known;
 use crate::codec::http1::Version;
 use crate::error::Error;
 use crate::error::Fault;
 use crate::error::Kind;
+use crate::exchange::attempt::Busy;
+use crate::exchange::attempt::Miss;
+use crate::exchange::attempt::Under;
 use crate::exchange::core::Core;
+use crate::exchange::demo::Performance;
 use crate::exchange::forward::Prepared;
 use crate::exchange::reply::Reply;
-use crate::limit::Permit;
 use crate::net::downstream::Downstream;
 use crate::net::downstream::Gone;
 use crate::net::downstream::Request;
@@ -45,11 +51,15 @@ use crate::provider::Operation;
 use crate::provider::Provider;
 use crate::provider::Server;
 use crate::provider::Upstream;
-use crate::route::Plan;
+use crate::provider::demo::Demo;
+use crate::route::Deployment;
+use crate::route::Journey;
+use crate::route::Next as Step;
 use crate::runtime::panic::catch;
 use crate::runtime::select::Either;
 use crate::runtime::select::first;
 
+pub use queue::Queues;
 pub use reply::refuse;
 pub use reply::simple;
 
@@ -72,14 +82,29 @@ pub(crate) struct Exchange<'a> {
     client: &'a Downstream,
     endpoint: Endpoint,
     reply: Reply,
+    /// Who is at work on it.
+    busy: Option<Busy<'a>>,
+    /// Whether the client was told of a failure by the upstream's own event.
+    told: bool,
 }
 
 /// What the decisions came to.
-struct Route<'c, 'r> {
+struct Order<'c, 'r> {
     ask: Ask<'r>,
-    permit: Permit,
-    provider: &'c Provider,
-    provider_at: usize,
+    journey: Journey<'c>,
+    next: Step<'c>,
+}
+
+/// How an answer comes about.
+pub(crate) enum Ready<'c> {
+    /// By one call.
+    Call(Prepared<'c>),
+    /// By as many calls as it takes.
+    Embed(Prepared<'c>),
+    /// By the gateway itself: a count of tokens.
+    Estimate,
+    /// By the gateway itself: the built-in provider.
+    Show(Demo, Performance),
 }
 
 /// Answers `request`, whatever that takes, and writes its record.
@@ -95,7 +120,7 @@ pub async fn serve(
     let chunked = request.head.version == Version::Http11;
     let mut meter = core.ledger.meter(Record::new(request_id, endpoint.path()), started);
     let reply = Reply::new(endpoint.protocol(), keep_alive, chunked);
-    let mut exchange = Exchange { core, client, endpoint, reply };
+    let mut exchange = Exchange { core, client, endpoint, reply, busy: None, told: false };
     match catch(line(&mut exchange, request, &mut meter)).await {
         Ok(Ok(())) => {
             if meter.record.outcome == Outcome::ClientGone {
@@ -124,54 +149,66 @@ async fn line(x: &mut Exchange<'_>, request: &mut Request, meter: &mut Meter) ->
     }
     x.client.read_body(request).await?;
     meter.record.request_bytes = request.body().len() as u64;
-    let route = decide(x, caller, request, meter)?;
-    let provider = route.provider;
-    match &provider.upstream {
-        Upstream::Server(server) => match step(x, server, route, request, meter)? {
-            Step::Call(prepared) => forward::run(x, prepared, request, meter).await,
-            Step::Embed(prepared) => embed::run(x, prepared, request, meter).await,
-            Step::Estimate(permit) => count::estimate(x, permit, request, meter).await,
-        },
-        Upstream::Demo(demo) => {
-            let show = demo::script(x, *demo, request, route, meter)?;
-            demo::run(x, *demo, show, meter).await
-        }
-    }
+    let Order { ask, journey, next } = decide(x, caller, request, meter)?;
+    let ready = attempt::first(x, &next, ask, request, meter).await;
+    attempt::run(x, Under { caller, journey, next }, ready, request, meter).await
 }
 
-/// How a server's answer comes about.
-enum Step<'c> {
-    /// By one call.
-    Call(Prepared<'c>),
-    /// By as many calls as it takes.
-    Embed(Prepared<'c>),
-    /// By the gateway itself.
-    Estimate(Permit),
-}
-
-/// Decides how a server's answer comes about, and writes the request for it.
-fn step<'c>(
+/// Writes the request for a deployment of `provider`.
+fn make<'c>(
     x: &mut Exchange<'c>,
-    server: &'c Server,
-    route: Route<'c, '_>,
+    provider: &'c Provider,
+    deployment: &'c Deployment,
+    ask: &Ask<'_>,
     request: &Request,
     meter: &Meter,
-) -> Result<Step<'c>, Error> {
+) -> Result<Ready<'c>, Miss> {
+    x.reply.losses = Losses::default();
+    let servers = match &provider.upstream {
+        Upstream::Servers(servers) => servers,
+        Upstream::Demo(demo) => {
+            let show = demo::script(x, *demo, request, ask, meter).map_err(Miss::unfit)?;
+            return Ok(Ready::Show(*demo, show));
+        }
+    };
+    let Some(server) = servers.get(deployment.server) else {
+        let message = "the table names a key that is not there";
+        return Err(Error::new(Kind::Internal, message).into());
+    };
+    let target = Aim { provider, deployment, server };
+    write(x, &target, ask, request, meter).map_err(Miss::unfit)
+}
+
+/// Who is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Aim<'c> {
+    provider: &'c Provider,
+    deployment: &'c Deployment,
+    server: &'c Server,
+}
+
+fn write<'c>(
+    x: &mut Exchange<'c>,
+    aim: &Aim<'c>,
+    ask: &Ask<'_>,
+    request: &Request,
+    meter: &Meter,
+) -> Result<Ready<'c>, Error> {
     let operation = forward::operation(x.endpoint);
-    let same = server.service.protocol() == x.endpoint.protocol();
-    if !server.service.serves(operation) {
+    let service = &aim.server.service;
+    if !service.serves(operation) {
         return match operation {
-            Operation::Count => Ok(Step::Estimate(route.permit)),
-            Operation::Chat | Operation::Embed => Err(has_none(route.provider, operation)),
+            Operation::Count => Ok(Ready::Estimate),
+            Operation::Chat | Operation::Embed => Err(has_none(aim.provider, operation)),
         };
     }
-    if same {
-        return forward::prepare(x, server, request, route, meter).map(Step::Call);
+    if service.protocol() == x.endpoint.protocol() {
+        return forward::prepare(x, aim, ask, request, meter).map(Ready::Call);
     }
     if operation == Operation::Embed {
-        return Ok(Step::Embed(embed::prepare(x, server, route)));
+        return Ok(Ready::Embed(embed::prepare(x, aim)));
     }
-    translate::prepare(x, server, request, route, meter).map(Step::Call)
+    translate::prepare(x, aim, ask, request, meter).map(Ready::Call)
 }
 
 fn has_none(provider: &Provider, operation: Operation) -> Error {
@@ -201,32 +238,33 @@ fn decide<'c, 'r>(
     caller: &Caller,
     request: &'r Request,
     meter: &mut Meter,
-) -> Result<Route<'c, 'r>, Error> {
-    let (core, record) = (x.core, &mut meter.record);
+) -> Result<Order<'c, 'r>, Error> {
+    let core = x.core;
     failpoint::hit(request, "peek");
     let ask = peek(x.endpoint, request.body())?;
-    record.model = ask.model.as_ref().into();
-    record.stream = ask.stream;
+    meter.record.model = ask.model.as_ref().into();
+    meter.record.stream = ask.stream;
     failpoint::hit(request, "limit");
-    let permit = core.limits.reserve()?;
+    meter.hold(core.limits.reserve()?);
     failpoint::hit(request, "cache");
     x.reply.cache = cache::lookup();
     failpoint::hit(request, "route");
-    let plan = core.snapshot.table.plan(&ask.model, core.random.next())?;
-    may_use(caller, &ask.model, &plan)?;
-    let deployment = plan.first().ok_or_else(|| no_deployment(&ask.model))?;
-    let provider = core.snapshot.providers.get(deployment.provider);
-    let provider = provider.ok_or_else(|| no_deployment(&ask.model))?;
-    record.model = plan.model.into();
-    record.provider = provider.name.clone();
-    record.upstream_model = deployment.upstream.clone();
-    let provider_at = deployment.provider;
-    Ok(Route { ask, permit, provider, provider_at })
+    let found = core.snapshot.table.find(&ask.model)?;
+    may_use(caller, &ask.model, found.model)?;
+    meter.record.model = found.model.into();
+    let journey = Journey::new(&core.snapshot.table, &found);
+    let mut health = core.health.borrow_mut();
+    let next = journey.first(&attempt::view(core, &health));
+    let next = next.ok_or_else(|| no_deployment(&ask.model))?;
+    if let Some(budget) = health.budget(journey.origin()) {
+        budget.put();
+    }
+    Ok(Order { ask, journey, next })
 }
 
 /// A key's list may name the model as the client does, or as it resolves.
-fn may_use(caller: &Caller, asked: &str, plan: &Plan<'_>) -> Result<(), Error> {
-    if caller.models.allow(asked) || caller.models.allow(plan.model) {
+fn may_use(caller: &Caller, asked: &str, model: &str) -> Result<(), Error> {
+    if caller.models.allow(asked) || caller.models.allow(model) {
         return Ok(());
     }
     let message = format!("the key `{}` may not use the model `{asked}`", caller.name);
@@ -280,7 +318,7 @@ impl Exchange<'_> {
         }
         if error.kind == Kind::ClientGone {
             self.reply.keep_alive = false;
-        } else if self.reply.has_begun() && error.kind == Kind::UpstreamRefused {
+        } else if self.told {
             // The upstream's own event told the client.
             self.reply.keep_alive = false;
         } else if self.reply.has_begun() {

@@ -1,6 +1,7 @@
 //! What a stream's bytes become on their way to the client.
 
 use crate::chat::Event;
+use crate::chat::Failure;
 use crate::chat::Fold;
 use crate::chat::Protocol;
 use crate::chat::Sink;
@@ -66,7 +67,9 @@ pub struct Across {
 struct Seen {
     usage: Option<Usage>,
     content_events: u64,
-    failed: bool,
+    /// Whether a client has heard something of the answer, or that it is over.
+    content: bool,
+    failure: Option<Box<Failure<'static>>>,
     passed: u64,
 }
 
@@ -78,16 +81,21 @@ impl Seen {
             | Event::Thinking { .. }
             | Event::Redacted { .. }
             | Event::CallStart { .. }
-            | Event::CallArguments { .. } => self.content_events += 1,
+            | Event::CallArguments { .. } => {
+                self.content_events += 1;
+                self.content = true;
+            }
             Event::Start(start) => self.usage = start.usage.or(self.usage),
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Failure(_) => self.failed = true,
+            Event::Failure(failure) => {
+                self.failure = Some(Box::new(failure.clone().into_owned()));
+            }
+            Event::Finish { .. } => self.content = true,
             Event::Signature { .. }
             | Event::CallEnd { .. }
             | Event::Logprobs { .. }
             | Event::Citation { .. }
             | Event::Extra { .. }
-            | Event::Finish { .. }
             | Event::End => {}
         }
     }
@@ -264,6 +272,26 @@ impl Pipe {
         }
     }
 
+    /// Whether there was content: from here on no other answer can take this one's place.
+    #[must_use]
+    pub fn has_content(&self) -> bool {
+        match self {
+            Self::Tap(reframer) => reframer.tap.has_content(),
+            Self::Along(along) => along.seen.content,
+            Self::Across(across) => across.seen.content,
+        }
+    }
+
+    /// The failure that the upstream told.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure<'static>> {
+        match self {
+            Self::Tap(reframer) => reframer.tap.failure(),
+            Self::Along(along) => along.seen.failure.as_deref(),
+            Self::Across(across) => across.seen.failure.as_deref(),
+        }
+    }
+
     /// Bytes of the body that went to the client so far.
     #[must_use]
     pub fn passed(&self) -> u64 {
@@ -299,7 +327,7 @@ impl Along {
         let bytes = buf.get(..used).unwrap_or_default();
         self.seen.passed += bytes.len() as u64;
         reply.piece(out, bytes);
-        Ok((used, state(self.seen.failed, self.reader.is_done())))
+        Ok((used, state(self.seen.failure.is_some(), self.reader.is_done())))
     }
 }
 
@@ -313,7 +341,7 @@ impl Across {
         let used = self.read(|reader, sink| reader.push(buf, sink));
         self.flush(out, reply);
         let used = used.map_err(|error| garbage(&error))?;
-        Ok((used, state(self.seen.failed, self.reader.is_done())))
+        Ok((used, state(self.seen.failure.is_some(), self.reader.is_done())))
     }
 
     /// Reads with `step`; what is read is written to `fresh`.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange::Exchange;
+use crate::exchange::attempt::Last;
+use crate::exchange::attempt::Miss;
 use crate::exchange::call::Call;
 use crate::exchange::call::Head;
 use crate::exchange::call::broken;
@@ -17,7 +19,6 @@ use crate::exchange::reframe::State;
 use crate::exchange::reply::ContentType;
 use crate::exchange::reply::Framing;
 use crate::exchange::reply::Reply;
-use crate::limit::Permit;
 use crate::net::buffers::EVENT;
 use crate::net::downstream::Downstream;
 use crate::net::downstream::Request;
@@ -26,6 +27,7 @@ use crate::observe::Meter;
 use crate::observe::Outcome;
 use crate::protocol::Seed;
 use crate::protocol::any;
+use crate::route::Deployment;
 use crate::runtime::Turns;
 use crate::runtime::clock::Micros;
 
@@ -39,18 +41,29 @@ const HOT: u64 = 1000;
 /// The comment.
 const COMMENT: &[u8] = b": keep-alive\n\n";
 
+/// Of a stream that has not said anything yet, no more than this is held back.
+const HELD: usize = 64 * 1024;
+
 struct Relay<'a> {
     client: &'a Downstream,
     reply: &'a Reply,
     call: &'a Call<'a>,
+    deployment: &'a Deployment,
     pipe: Pipe,
-    permit: Permit,
     heard: Micros,
+    /// Bytes of the head that is held back with what comes before the first content: until then
+    /// another attempt can take the place of this one.
+    held: Option<usize>,
+    /// Whether the client has the head.
+    begun: bool,
     /// Whether events follow one another so fast that the next is read without asking first.
     hot: bool,
 }
 
 /// Passes the stream on. The client is watched all the while.
+///
+/// # Errors
+/// A miss, which can be replaced as long as no content went to the client.
 pub async fn run(
     x: &mut Exchange<'_>,
     call: &Call<'_>,
@@ -58,10 +71,9 @@ pub async fn run(
     (head, mut answer): (Head, Answer),
     request: &mut Request,
     meter: &mut Meter,
-) -> Result<(), Error> {
+) -> Result<(), Miss> {
     let core = x.core;
     failpoint::hit(request, "relay");
-    request.release(&core.buffers);
     let mut out = core.buffers.take(EVENT);
     let mut passed = head.passed;
     let pipe = match prepared.way {
@@ -73,24 +85,34 @@ pub async fn run(
             Pipe::across(across, prepared.given, &meter.record.model)
         }
     };
-    x.reply.head(&mut out, core, meter, Framing::Stream, &passed);
-    let provider_at = prepared.provider_at;
-    let mut relay = Relay {
-        client: x.client,
-        reply: &x.reply,
-        call,
-        pipe,
-        permit: prepared.permit,
-        heard: core.clock.now(),
-        hot: false,
-    };
-    {
-        let passing = pin!(relay.pass(&mut answer, out, meter));
-        x.watching(passing).await??;
+    let (begun, keep_alive) = (x.reply.has_begun(), x.reply.keep_alive);
+    if !begun {
+        x.reply.head(&mut out, core, meter, Framing::Stream, &passed);
     }
-    relay.pipe.remember(core);
+    let deployment = prepared.deployment;
+    let (client, reply) = (x.client, &x.reply);
+    let (heard, held) = (core.clock.now(), Some(out.len()));
+    let mut relay = Relay { client, reply, call, deployment, pipe, heard, held, begun, hot: false };
+    let passing = {
+        let passing = pin!(relay.pass(&mut answer, out, request, meter));
+        x.watching(passing).await
+    };
+    let Relay { pipe, held, begun, .. } = relay;
+    if let Err(mut miss) = passing.map_err(Miss::from).and_then(|passed| passed) {
+        miss.replaceable &= held.is_some();
+        if !begun {
+            x.reply.unbegin(keep_alive);
+        }
+        // What was told already need not be told again.
+        x.told = held.is_none() && matches!(miss.last, Last::Failure(_));
+        if x.told {
+            miss.last = Last::Error(upstream_said_so());
+        }
+        return Err(miss);
+    }
+    pipe.remember(core);
     if let Some(stream) = answer.into_reusable() {
-        core.pool.give(provider_at, stream, core.clock.now());
+        core.pool.give(deployment.provider, stream, core.clock.now());
     }
     Ok(())
 }
@@ -101,37 +123,77 @@ fn upstream_said_so() -> Error {
 }
 
 impl Relay<'_> {
-    /// `out` holds the head, and goes out with what came with the upstream's.
+    /// `out` holds the head, and goes out with the first content.
     async fn pass(
         &mut self,
         answer: &mut Answer,
         mut out: Vec<u8>,
+        request: &mut Request,
         meter: &mut Meter,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Miss> {
         let mut turns = Turns::default();
         loop {
-            let ended = match self.take(answer, &mut out, meter) {
-                Ok(State::Done) => Ok(true),
-                Ok(State::Open) if answer.is_complete() => self.conclude(answer, &mut out, meter),
-                Ok(State::Open) => Ok(false),
-                Ok(State::Failed) => Err(upstream_said_so()),
-                Err(error) => Err(error),
-            };
-            if matches!(ended, Ok(true)) {
-                self.reply.end(&mut out);
-            }
+            let ended = self.step(answer, &mut out, meter);
             // A client may take its time; what has been read is not held twice meanwhile.
             answer.rest();
-            // What came before a fault goes out before the fault is told.
-            self.client.send(out).await?;
+            if self.may_go(&ended, out.len()) {
+                self.commit(request);
+                // What came before a fault goes out before the fault is told.
+                self.client.send(std::mem::take(&mut out)).await?;
+            }
             if ended? {
                 meter.record.outcome = Outcome::Answered;
                 self.read_end(answer).await;
                 return Ok(());
             }
             turns.next().await;
-            self.wait(answer).await?;
-            out = self.call.core.buffers.take(EVENT);
+            self.wait(answer, &mut out).await?;
+            if out.capacity() == 0 {
+                out = self.call.core.buffers.take(EVENT);
+            }
+        }
+    }
+
+    /// Appends what has come to `out`; whether the answer is complete.
+    fn step(
+        &mut self,
+        answer: &mut Answer,
+        out: &mut Vec<u8>,
+        meter: &mut Meter,
+    ) -> Result<bool, Miss> {
+        let ended = match self.take(answer, out, meter)? {
+            State::Done => true,
+            State::Open if answer.is_complete() => self.conclude(answer, out, meter)?,
+            State::Open => false,
+            State::Failed => return Err(self.failure()),
+        };
+        if ended {
+            self.reply.end(out);
+        }
+        Ok(ended)
+    }
+
+    /// Whether what was read goes to the client now: always, once something did.
+    fn may_go(&self, ended: &Result<bool, Miss>, len: usize) -> bool {
+        let says_something = || self.pipe.has_content() || len >= HELD;
+        self.held.is_none() || matches!(ended, Ok(done) if *done || says_something())
+    }
+
+    /// From here on the client hears this answer and no other.
+    fn commit(&mut self, request: &mut Request) {
+        if self.held.take().is_some() {
+            self.begun = true;
+            let core = self.call.core;
+            core.health.borrow_mut().succeeded(self.deployment);
+            request.release(&core.buffers);
+        }
+    }
+
+    /// The failure that the upstream told.
+    fn failure(&self) -> Miss {
+        match self.pipe.failure() {
+            Some(failure) => Miss::told(failure.clone()),
+            None => upstream_said_so().into(),
         }
     }
 
@@ -153,15 +215,13 @@ impl Relay<'_> {
 
     /// Notes what has passed so far.
     fn note(&mut self, meter: &mut Meter) {
-        let record = &mut meter.record;
-        let usage = self.pipe.usage();
-        record.response_bytes = self.pipe.passed();
-        record.usage_exact = usage.is_some();
-        record.usage = usage.unwrap_or(record.usage);
-        if !record.usage_exact {
-            record.usage.completion = self.pipe.content_events();
+        let told = self.pipe.usage();
+        meter.record.response_bytes = self.pipe.passed();
+        let mut usage = told.unwrap_or(meter.record.usage);
+        if told.is_none() {
+            usage.completion = self.pipe.content_events();
         }
-        self.permit.settle(record.usage);
+        meter.settle(usage, told.is_some());
     }
 
     /// The upstream has said all it has to say, without its protocol's last word. That is an end
@@ -178,8 +238,9 @@ impl Relay<'_> {
         ended.map(|()| true)
     }
 
-    /// Reads once, for as long as the upstream may be silent.
-    async fn wait(&mut self, answer: &mut Answer) -> Result<(), Error> {
+    /// Reads once, for as long as the upstream may be silent. `held` is what the client has not
+    /// heard of yet.
+    async fn wait(&mut self, answer: &mut Answer, held: &mut Vec<u8>) -> Result<(), Error> {
         let (call, core) = (self.call, self.call.core);
         self.heard = core.clock.now();
         let silent_until = self.heard.after(call.timeouts.idle);
@@ -202,6 +263,10 @@ impl Relay<'_> {
                 return Err(call.late("the provider's stream fell silent (stream_idle_timeout)"));
             }
             let mut out = core.buffers.take(EVENT);
+            if let Some(head) = &mut self.held {
+                out.extend(held.drain(..std::mem::take(head)));
+                self.begun = true;
+            }
             self.reply.piece(&mut out, COMMENT);
             self.client.send(out).await?;
             comment_at = now.after(KEEP_ALIVE);

@@ -12,6 +12,7 @@ use crate::net::buffers::Buffers;
 use crate::net::buffers::EVENT;
 use crate::net::buffers::SMALL;
 use crate::observe::Meter;
+use crate::observe::Tried;
 use crate::protocol::Seed;
 use crate::protocol::any::Writer;
 use crate::protocol::openai;
@@ -68,6 +69,12 @@ impl Reply {
         self.begun
     }
 
+    /// Forgets a head that was written and never sent.
+    pub const fn unbegin(&mut self, keep_alive: bool) {
+        self.begun = false;
+        self.keep_alive = keep_alive;
+    }
+
     /// Appends the head of an answer. `passed` are header lines from the upstream.
     pub fn head(
         &mut self,
@@ -109,6 +116,7 @@ impl Reply {
             model(out, &record.model);
             out.extend_from_slice(b"\r\nx-crabllm-attempts: ");
             number(out, record.attempts.into());
+            tried(out, &record.tried);
             line(out, b"\r\nx-crabllm-cache: ", self.cache.label().as_bytes());
             let total = now.since(meter.started());
             out.extend_from_slice(b"\r\nserver-timing: gateway;dur=");
@@ -136,7 +144,11 @@ impl Reply {
         let mut body = core.buffers.take(EVENT);
         ours::write(self.protocol, error, &mut body);
         let mut passed = Passed::default();
-        passed.lines.extend_from_slice(extra(error.kind));
+        passed.lines.extend_from_slice(match extra(error.kind) {
+            // It was tried again here.
+            b"" if meter.record.attempts > 1 => b"x-should-retry: false\r\n",
+            lines => lines,
+        });
         let mut out = core.buffers.take(SMALL);
         self.head(&mut out, core, meter, Framing::Length(body.len()), &passed);
         out.extend_from_slice(&body);
@@ -303,6 +315,15 @@ fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 fn model(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\r\nx-crabllm-model: ");
     out.extend(name.bytes().filter(|byte| byte.is_ascii_graphic()));
+}
+
+/// What failed before: `provider=why`, in order.
+fn tried(out: &mut Vec<u8>, tried: &[Tried]) {
+    for (at, attempt) in tried.iter().enumerate() {
+        let before: &[u8] = if at == 0 { b"\r\nx-crabllm-tried: " } else { b", " };
+        line(out, before, attempt.provider.as_bytes());
+        line(out, b"=", attempt.why.as_bytes());
+    }
 }
 
 fn number(out: &mut Vec<u8>, n: u64) {

@@ -9,8 +9,8 @@ use crate::chat::Sink;
 use crate::codec::http1::Known;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::exchange::Aim;
 use crate::exchange::Exchange;
-use crate::exchange::Route;
 use crate::exchange::forward::Body;
 use crate::exchange::forward::Prepared;
 use crate::exchange::forward::TRACING;
@@ -30,9 +30,9 @@ use crate::protocol::any::Writer;
 use crate::protocol::bedrock;
 use crate::protocol::gemini;
 use crate::protocol::given::Given;
+use crate::protocol::openai::request::Ask;
 use crate::provider;
 use crate::provider::Operation;
-use crate::provider::Server;
 
 /// From which protocol to which an answer is written.
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +57,12 @@ pub struct Across {
 /// A 400 that names what cannot be carried faithfully; with `x-crabllm-strict: true`, at all.
 pub fn prepare<'c>(
     x: &mut Exchange<'c>,
-    server: &'c Server,
+    aim: &Aim<'c>,
+    ask: &Ask<'_>,
     request: &Request,
-    route: Route<'c, '_>,
     meter: &Meter,
 ) -> Result<Prepared<'c>, Error> {
-    let core = x.core;
+    let (core, server) = (x.core, aim.server);
     let record = &meter.record;
     let model = record.upstream_model.as_ref().unwrap_or(&record.model);
     let (client, upstream) = (x.endpoint.protocol(), server.service.protocol());
@@ -96,20 +96,19 @@ pub fn prepare<'c>(
         upstream,
         client,
         seed: Seed { now: core.unix_seconds(), random: core.random.next() },
-        usage: !route.ask.hides_usage(),
+        usage: !ask.hides_usage(),
         unwrap: asks_by_tool(&chat, upstream, facts),
     };
     let stream = chat.stream;
     Ok(Prepared {
         server,
-        timeouts: route.provider.timeouts,
-        provider_at: route.provider_at,
+        timeouts: aim.provider.timeouts,
+        deployment: aim.deployment,
         out,
         body: Body::Own(body),
         way: Way::Across(across),
         given: Given::of(&chat, upstream),
         stream,
-        permit: route.permit,
     })
 }
 

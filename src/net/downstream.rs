@@ -117,6 +117,12 @@ impl Request {
         }
     }
 
+    /// Whether all of it is here: it was not released, nor lent to a write that never ended.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.body.end > 0 && self.buf.len() >= self.body.end
+    }
+
     /// Moves the buffer out to be written from, with the range of the body in it.
     pub fn lend(&mut self) -> (Vec<u8>, Range<usize>) {
         (std::mem::take(&mut self.buf), self.body.clone())

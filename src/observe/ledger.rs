@@ -12,6 +12,8 @@ use rtrb::Consumer;
 use rtrb::Producer;
 use rtrb::RingBuffer;
 
+use crate::chat::Usage;
+use crate::limit::Permit;
 use crate::observe::record::Outcome;
 use crate::observe::record::Record;
 use crate::runtime::clock::Clock;
@@ -67,7 +69,7 @@ impl Ledger {
     /// Opens the record of a request that began at `started`.
     #[must_use]
     pub fn meter(self: &Rc<Self>, record: Record, started: Micros) -> Meter {
-        Meter { ledger: Rc::clone(self), record, started }
+        Meter { ledger: Rc::clone(self), record, permit: None, started }
     }
 
     fn push(&self, record: Record) {
@@ -118,10 +120,26 @@ pub struct Meter {
     ledger: Rc<Ledger>,
     /// What is known so far.
     pub record: Record,
+    /// What the request holds, once it holds something.
+    permit: Option<Permit>,
     started: Micros,
 }
 
 impl Meter {
+    /// Holds `permit` until the request is over.
+    pub fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// Notes what was used so far; `exact` where the provider counted it.
+    pub fn settle(&mut self, usage: Usage, exact: bool) {
+        self.record.usage = usage;
+        self.record.usage_exact = exact;
+        if let Some(permit) = &mut self.permit {
+            permit.settle(usage);
+        }
+    }
+
     /// When the request began.
     #[must_use]
     pub const fn started(&self) -> Micros {
@@ -131,6 +149,13 @@ impl Meter {
     /// Notes that the first byte of the answer goes out at `now`.
     pub fn first_byte(&mut self, now: Micros) {
         self.record.first_byte_us.get_or_insert(now.since(self.started));
+    }
+
+    /// Forgets an attempt of which nothing reached the client.
+    pub fn discard(&mut self) {
+        self.record.first_byte_us = None;
+        self.record.response_bytes = 0;
+        self.settle(Usage::default(), false);
     }
 }
 

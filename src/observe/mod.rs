@@ -9,3 +9,4 @@ pub use ledger::Reader;
 pub use ledger::queue;
 pub use record::Outcome;
 pub use record::Record;
+pub use record::Tried;

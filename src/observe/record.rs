@@ -35,6 +35,21 @@ impl Outcome {
     }
 }
 
+/// An attempt that failed, and was followed by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Name of the provider.
+    pub provider: Box<str>,
+    /// The model, in the provider's words.
+    pub model: Box<str>,
+    /// Which of the provider's keys, counted from one.
+    pub key: usize,
+    /// The status of its answer, or the label of what went wrong.
+    pub why: Box<str>,
+    /// Microseconds that it took.
+    pub took_us: u64,
+}
+
 /// What a request was, what became of it and what it used.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -60,6 +75,8 @@ pub struct Record {
     pub error: Option<Error>,
     /// Requests sent upstream.
     pub attempts: u32,
+    /// Those that failed and were followed by another.
+    pub tried: Vec<Tried>,
     /// Tokens by class.
     pub usage: Usage,
     /// Whether the provider counted them. Otherwise `completion` counts the content events of a
@@ -93,6 +110,7 @@ impl Record {
             outcome: Outcome::ClientGone,
             error: None,
             attempts: 0,
+            tried: Vec::new(),
             usage: Usage::default(),
             usage_exact: false,
             request_bytes: 0,

@@ -240,7 +240,7 @@ mod tests {
             let mut whole = Vec::new();
             script.whole(&mut whole);
             let (text, finished, tokens) = folded(cap);
-            let usage = response::read(&whole).unwrap().unwrap();
+            let usage = response::read(&whole).unwrap().usage.unwrap();
             assert_eq!((finished, tokens), (true, usage.completion));
             let message = json::validate(&whole).unwrap().get("choices").unwrap();
             let message = message.elements().next().unwrap().get("message").unwrap();

@@ -20,6 +20,7 @@ use crate::config;
 use crate::error::Error;
 use crate::net::pool::Policy;
 use crate::provider::base::Base;
+use crate::secret::Secret;
 
 /// How long an attempt may take, phase by phase.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +46,15 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// How its idle connections are kept.
     pub pool: Policy,
+    /// How long a request may wait for others at a time.
+    pub queue_timeout: Duration,
 }
 
 /// What answers for a provider.
 #[derive(Debug)]
 pub enum Upstream {
-    /// A server.
-    Server(Box<Server>),
+    /// A server, once for each of the provider's keys.
+    Servers(Box<[Server]>),
     /// The gateway itself.
     Demo(demo::Demo),
 }
@@ -144,10 +147,7 @@ impl Provider {
         trust: &trust::Trust,
     ) -> Result<Self, String> {
         let upstream = match served(config.kind) {
-            Some(build) => {
-                let (base, service) = build(config, env, trust)?;
-                Upstream::Server(Box::new(Server { base, service }))
-            }
+            Some(build) => Upstream::Servers(servers(build, config, env, trust)?),
             None => Upstream::Demo(demo::Demo::new(config.tokens_per_second)),
         };
         Ok(Self {
@@ -163,6 +163,26 @@ impl Provider {
                 max_idle: config.max_idle_connections,
                 idle_timeout: config.idle_timeout,
             },
+            queue_timeout: config.queue_timeout,
         })
     }
+}
+
+/// The same server once for each key.
+fn servers(
+    build: Build,
+    config: &config::Provider,
+    env: &config::Env,
+    trust: &trust::Trust,
+) -> Result<Box<[Server]>, String> {
+    let one = |config: &config::Provider| {
+        let (base, service) = build(config, env, trust)?;
+        Ok(Server { base, service })
+    };
+    if config.api_keys.len() < 2 {
+        return Ok(Box::new([one(config)?]));
+    }
+    let keyed =
+        |key: &Secret| one(&config::Provider { api_keys: vec![key.clone()], ..config.clone() });
+    config.api_keys.iter().map(keyed).collect()
 }

@@ -30,8 +30,9 @@ pub fn list(core: &Core, request: &Request, lines: &[u8]) -> Vec<u8> {
 pub fn one(core: &Core, request: &Request, id: &[u8], lines: &[u8]) -> Vec<u8> {
     let found = exchange::authenticate(core, request).and_then(|caller| {
         let id = percent::decode(id);
-        let plan = core.snapshot.table.plan(&id, 0)?;
-        let provider = plan.first().map_or(usize::MAX, |deployment| deployment.provider);
+        let found = core.snapshot.table.find(&id)?;
+        let first = found.pool.deployments.first();
+        let provider = first.map_or(usize::MAX, |deployment| deployment.provider);
         if !may_see(core, caller, &id) {
             let message = format!("the model `{id}` does not exist, or this key may not use it");
             return Err(Error::new(Kind::NoSuchModel, message));
@@ -58,5 +59,5 @@ fn owner(core: &Core, provider: usize) -> &str {
 
 fn may_see(core: &Core, caller: &Caller, name: &str) -> bool {
     caller.models.allow(name)
-        || core.snapshot.table.plan(name, 0).is_ok_and(|plan| caller.models.allow(plan.model))
+        || core.snapshot.table.find(name).is_ok_and(|found| caller.models.allow(found.model))
 }

@@ -34,6 +34,7 @@ mod models;
 mod pool;
 mod proxy;
 mod requests;
+mod routing;
 mod stall40;
 mod stream;
 mod stream_faults;

@@ -8,6 +8,7 @@ use crate::support::client::Req;
 use crate::support::fixtures;
 use crate::support::fresh_id;
 use crate::support::http;
+use crate::support::script::Gate;
 use crate::support::script::STREAM_HEAD;
 use crate::support::script::STREAM_HEAD_CLOSE;
 use crate::support::script::Script;
@@ -105,10 +106,21 @@ fn every_choice_needs_its_finish_reason() {
 #[test]
 fn an_error_event_of_the_upstream_is_relayed_and_ends_the_stream() {
     let event = "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n";
-    let lab = Lab::new(move |_| begun(3).send(http::as_chunk(event.as_bytes())).send("0\r\n\r\n"));
+    let gate = Gate::default();
+    let door = gate.clone();
+    let lab = Lab::new(move |_| {
+        let content = begun(3).wait(&door);
+        content.send(http::as_chunk(event.as_bytes())).send("0\r\n\r\n")
+    });
     let id = fresh_id("error-event");
-    let answer = lab.ask(&streamed().id(&id));
-    assert_eq!(answer.status(), 200);
+    let mut client = lab.client();
+    client.send(&streamed().id(&id).bytes());
+    let head = client.head().expect("a head");
+    assert_eq!(head.status(), 200);
+    let before = client.until("w1");
+    gate.open();
+    let mut answer = client.rest(head);
+    answer.body.splice(..0, before.into_bytes());
     assert_eq!(answer.text(), format!("{}{event}", fixtures::stream(5)[..3].concat()));
     assert!(matches!(answer.ending, Ending::Closed | Ending::Reset), "{:?}", answer.ending);
     assert_eq!(lab.gateway.record(&id)["outcome"], "upstream_failed");
@@ -143,17 +155,17 @@ fn what_was_seen_of_a_broken_stream_is_counted() {
 #[test]
 fn an_event_without_end_is_bounded() {
     let piece = http::as_chunk(&[b'x'; 16_000]);
-    let lab = Lab::new(move |_| {
-        Script::default().send(STREAM_HEAD).send(http::as_chunk(b"data: ")).flood(piece.clone())
+    let lab = Lab::new(move |seen| {
+        let before =
+            if seen.user() == "first" { Script::default().send(STREAM_HEAD) } else { begun(3) };
+        before.send(http::as_chunk(b"data: ")).flood(piece.clone())
     });
-    let mut client = lab.client();
-    client.send(&streamed().bytes());
-    let answer = client.answer();
-    assert!(
-        answer.ending != Ending::Complete && answer.ending != Ending::Late,
-        "{:?}",
-        answer.ending
-    );
+    // Before any content it is a plain error; after it, a stream that breaks off.
+    let first = lab.ask(&Req::chat(fixtures::ask("real-model", true, "first")));
+    assert_eq!((first.status(), &*first.error_code()), (502, "upstream_garbage"));
+    let later = lab.ask(&streamed());
+    assert!(later.text().contains("upstream_garbage"), "{}", later.text());
+    assert!(matches!(later.ending, Ending::Closed | Ending::Reset), "{:?}", later.ending);
     lab.upstream.wait_all_closed();
     lab.assert_alive();
 }

@@ -266,6 +266,11 @@ impl Client {
             Ok(head) => head,
             Err(ending) => return Answer { head: Head::default(), body: Vec::new(), ending },
         };
+        self.rest(head)
+    }
+
+    /// Reads what is left of an answer whose head was read.
+    pub fn rest(&mut self, head: Head) -> Answer {
         let mut body = Vec::new();
         loop {
             match self.more() {

@@ -39,10 +39,11 @@ fn uncommented() -> String {
 
 /// Every key of a file; names the operator chooses become `*`.
 fn keys_of(value: &Value, path: &str, keys: &mut BTreeSet<String>) {
-    const CHOSEN: [&str; 7] = [
+    const CHOSEN: [&str; 8] = [
         "providers",
         "aliases",
         "fallbacks",
+        "strategies",
         "pricing",
         "models",
         "extensions.budget.keys",

@@ -12,7 +12,7 @@ const PROCESS: &[Case] = &[
         r#"lisen = "127.0.0.1:1"
 colour = 1"#,
         r#"1: lisen: unknown key; did you mean `listen`?
-2: colour: unknown key; known are listen, shutdown_timeout, auth, runtime, tls, admin, limits, aliases, fallbacks, pricing, models, extensions, storage, providers, keys"#,
+2: colour: unknown key; known are listen, shutdown_timeout, auth, runtime, tls, admin, limits, aliases, fallbacks, strategies, pricing, models, extensions, storage, providers, keys"#,
     ),
     (
         r#"listen = "localhost:8080""#,
@@ -199,9 +199,16 @@ gpt-4.1 = "x""#,
     (
         r#"[fallbacks]
 a = ["a"]
-b = "c""#,
+b = "c"
+d = [{ model = "e", on = ["eror"] }, { on = [] }]
+[strategies]
+f = "fast""#,
         r#"2: fallbacks.a: falls back to itself
-3: fallbacks.b: must be a list, not a string"#,
+3: fallbacks.b: must be a list, not a string
+4: fallbacks.d[0].on[0]: unknown value "eror"; did you mean "error"?
+4: fallbacks.d[1].model: is missing; write the model that answers instead
+4: fallbacks.d[1].on: names no cause, so that it would never answer
+6: strategies.f: unknown value "fast"; one of weighted, least_busy, fastest"#,
     ),
     (
         r#"[pricing.m]

@@ -5,10 +5,12 @@
 
 use memchr::memmem::Finder;
 
+use crate::chat::Failure;
 use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Error;
 use crate::codec::json::Value;
+use crate::protocol::openai::chat;
 use crate::protocol::openai::template::Template;
 
 /// What follows from an event.
@@ -37,6 +39,9 @@ pub struct Tap {
     /// Bit `i` stands for choice `i`; those above 63 share the last bit.
     finished: u64,
     content_events: u64,
+    /// Whether a client has heard something of the answer, or that it is over.
+    content: bool,
+    failure: Option<Box<Failure<'static>>>,
     unfinished: Finder<'static>,
     /// An event that was forwarded, had content and finished nothing.
     common: Template,
@@ -54,6 +59,8 @@ impl Tap {
             usage: None,
             finished: 0,
             content_events: 0,
+            content: false,
+            failure: None,
             unfinished,
             common: Template::default(),
         }
@@ -75,12 +82,12 @@ impl Tap {
     }
 
     fn read(&mut self, data: &[u8]) -> Result<Verdict, Error> {
-        let (mut choices, mut usage, mut failed, mut padding) = (None, None, false, None);
+        let (mut choices, mut usage, mut failed, mut padding) = (None, None, None, None);
         let mut prologue = false;
         json::object(data, |member, _| match member.key.raw() {
             b"choices" => choices = Some(member.value),
             b"usage" => usage = Some(member.value).filter(|value| !value.is_null()),
-            b"error" => failed = !member.value.is_null(),
+            b"error" => failed = Some(member.value).filter(|value| !value.is_null()),
             b"obfuscation" => padding = Some(member.value),
             b"prompt_filter_results" => prologue = true,
             _ => {}
@@ -88,12 +95,14 @@ impl Tap {
         if let Some(usage) = usage {
             self.usage = Some(super::usage(usage));
         }
-        if failed {
+        if failed.is_some() {
+            self.failure = Some(Box::new(chat::error::read(200, data)));
             return Ok(Verdict::Failure);
         }
         let empty = choices.is_none_or(Value::is_empty_array);
         if let Some(choices) = choices.filter(|_| !empty) {
             self.content_events += 1;
+            self.content = self.content || choices.elements().any(says_something);
             let mut each = choices.elements();
             if self.unfinished.find(choices.raw()).is_none() {
                 each.for_each(|choice| self.choice(choice));
@@ -123,6 +132,18 @@ impl Tap {
         }
     }
 
+    /// Whether there was content, or a choice's end.
+    #[must_use]
+    pub const fn has_content(&self) -> bool {
+        self.content
+    }
+
+    /// The failure that the upstream told.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure<'static>> {
+        self.failure.as_deref()
+    }
+
     /// Whether every choice has its `finish_reason`.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -140,6 +161,22 @@ impl Tap {
     pub const fn content_events(&self) -> u64 {
         self.content_events
     }
+}
+
+/// Whether a choice of a chunk has more in it than whose turn it is.
+fn says_something(choice: Value<'_>) -> bool {
+    let is_empty = |value: Value<'_>| {
+        value.is_null()
+            || value.is_empty_array()
+            || value.as_str().is_some_and(|s| s.raw().is_empty())
+    };
+    choice.members().any(|member| match member.key.raw() {
+        b"finish_reason" | b"text" => !is_empty(member.value),
+        b"delta" => {
+            member.value.members().any(|part| part.key.raw() != b"role" && !is_empty(part.value))
+        }
+        _ => false,
+    })
 }
 
 #[cfg(test)]
