@@ -258,7 +258,7 @@ async fn aim<'c>(
 ) -> Result<&'c Provider, Miss> {
     let (core, deployment) = (x.core, next.deployment);
     if let Some(slow) = next.slow {
-        core.health.borrow_mut().bench_slow(slow, core.clock.now().0);
+        core.health.borrow_mut().bench_slow(slow.deployment, slow.limit, core.clock.now().0);
     }
     let provider = core.snapshot.providers.get(deployment.provider);
     let Some(provider) = provider else {

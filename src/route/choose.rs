@@ -2,11 +2,18 @@
 
 use crate::route::Deployment;
 use crate::route::Gate;
+use crate::route::Latency;
 use crate::route::Pool;
 use crate::route::Strategy;
 use crate::route::below;
 use crate::route::health::Health;
 use crate::route::health::Standing;
+
+/// Draws by weight before all are looked at.
+const DRAWS: usize = 8;
+
+/// Others with which a deployment's speed is compared.
+const COMPARED: usize = 8;
 
 /// What a choice depends on.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +34,23 @@ pub struct Choice<'t> {
     /// Who is asked.
     pub deployment: &'t Deployment,
     /// Who was found to be far slower than the others on the way there.
-    pub slow: Option<&'t Deployment>,
+    pub slow: Option<Slow<'t>>,
+}
+
+/// Who is far slower than the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slow<'t> {
+    /// Who.
+    pub deployment: &'t Deployment,
+    /// The microseconds from which on that is so.
+    pub limit: u64,
 }
 
 impl View<'_> {
     /// Whether there is a place for one more request.
     #[must_use]
     pub fn has_room(&self, deployment: &Deployment) -> bool {
-        self.gates.get(deployment.slot).is_none_or(Gate::has_room)
+        !deployment.bounded || self.gates.get(deployment.slot).is_none_or(Gate::has_room)
     }
 
     /// Whether `deployment` may be asked at all now.
@@ -53,38 +69,61 @@ pub fn first<'t>(pool: &'t Pool, view: &View<'_>) -> Option<Choice<'t>> {
         return Some(Choice { deployment: only, slow: None });
     }
     let fits = |deployment: &Deployment| view.is_ready(deployment) && view.has_room(deployment);
-    let pick = |fits: &dyn Fn(&Deployment) -> bool| match pool.strategy {
-        Strategy::Weighted => weighted(all, fits, view.seed),
-        Strategy::LeastBusy => least_busy(all, fits, view),
-        Strategy::Fastest => fastest(all, fits, view),
-    };
-    let chosen = pick(&fits).or_else(|| pick(&|deployment| view.is_ready(deployment)));
+    let chosen = pick(pool, &fits, view);
+    let chosen = chosen.or_else(|| pick(pool, &|deployment| view.is_ready(deployment), view));
     let Some(chosen) = chosen else {
         return soonest(all, view).map(|deployment| Choice { deployment, slow: None });
     };
-    if !is_slow(all, chosen, view) {
-        return Some(Choice { deployment: chosen, slow: None });
-    }
     let others = |deployment: &Deployment| fits(deployment) && deployment.slot != chosen.slot;
-    match pick(&others) {
-        Some(other) => Some(Choice { deployment: other, slow: Some(chosen) }),
-        None => Some(Choice { deployment: chosen, slow: None }),
+    if let Some(limit) = slower_than(all, chosen, view)
+        && let Some(other) = pick(pool, &others, view)
+    {
+        return Some(Choice { deployment: other, slow: Some(Slow { deployment: chosen, limit }) });
+    }
+    Some(Choice { deployment: chosen, slow: None })
+}
+
+fn pick<'t>(
+    pool: &'t Pool,
+    fits: &impl Fn(&Deployment) -> bool,
+    view: &View<'_>,
+) -> Option<&'t Deployment> {
+    match pool.strategy {
+        Strategy::Weighted => weighted(pool, fits, view.seed),
+        Strategy::LeastBusy => least_busy(&pool.deployments, fits, view),
+        Strategy::Fastest => fastest(pool, fits, view),
     }
 }
 
 /// A deployment's chance is its share of the sum. With all shares zero each is as likely.
 fn weighted<'t>(
+    pool: &'t Pool,
+    fits: &impl Fn(&Deployment) -> bool,
+    seed: u64,
+) -> Option<&'t Deployment> {
+    // Most are well, so that one drawn from all of them fits soon; drawing again where it does not
+    // leaves the chances of the others as they are.
+    let mut draw = seed;
+    for _ in 0..DRAWS {
+        let drawn = pool.by_share(draw)?;
+        if fits(drawn) {
+            return Some(drawn);
+        }
+        draw = mix(draw);
+    }
+    among(&pool.deployments, fits, draw)
+}
+
+/// The same, by looking at each.
+fn among<'t>(
     all: &'t [Deployment],
-    fits: &dyn Fn(&Deployment) -> bool,
+    fits: &impl Fn(&Deployment) -> bool,
     seed: u64,
 ) -> Option<&'t Deployment> {
     let (mut total, mut count) = (0, 0);
     for deployment in all.iter().filter(|deployment| fits(deployment)) {
         total += deployment.share;
         count += 1;
-    }
-    if count == 0 {
-        return None;
     }
     let mut left = below(seed, if total == 0 { count } else { total });
     let mut hit = |deployment: &&Deployment| {
@@ -96,38 +135,47 @@ fn weighted<'t>(
     all.iter().filter(|deployment| fits(deployment)).find(|deployment| hit(deployment))
 }
 
+/// The next of a row of random numbers (SplitMix64; Steele, Lea and Flood, 2014).
+const fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// Whoever has the fewest requests under way for its share; ties are broken by chance.
 fn least_busy<'t>(
     all: &'t [Deployment],
-    fits: &dyn Fn(&Deployment) -> bool,
+    fits: &impl Fn(&Deployment) -> bool,
     view: &View<'_>,
 ) -> Option<&'t Deployment> {
     let start = below(view.seed, all.len() as u64) as usize;
     let (head, tail) = all.split_at_checked(start)?;
-    let with_share = |deployment: &Deployment| fits(deployment) && deployment.share > 0;
-    let any_share = all.iter().any(with_share);
-    let turned = tail.iter().chain(head);
-    turned.filter(|deployment| fits(deployment) && (deployment.share > 0 || !any_share)).min_by_key(
-        |deployment| {
-            let busy = u64::from(view.health.in_flight(deployment)) + 1;
-            // The smaller, the less of its share is in use.
-            (u128::from(busy) << 64) / u128::from(deployment.share.max(1))
-        },
-    )
+    let mut best: Option<(&Deployment, u64)> = None;
+    for deployment in tail.iter().chain(head).filter(|deployment| fits(deployment)) {
+        let busy = u64::from(view.health.in_flight(deployment)) + 1;
+        // Less of its share is in use, or the other has none.
+        let less = |(other, others): (&Deployment, u64)| {
+            (deployment.share > 0 && other.share == 0)
+                || busy.saturating_mul(other.share) < others.saturating_mul(deployment.share)
+        };
+        if best.is_none_or(less) {
+            best = Some((deployment, busy));
+        }
+    }
+    best.map(|(deployment, _)| deployment)
 }
 
 /// The faster of two random ones (Mitzenmacher, "The Power of Two Choices", 2001): the fastest
 /// gets the most, and nobody all.
 fn fastest<'t>(
-    all: &'t [Deployment],
-    fits: &dyn Fn(&Deployment) -> bool,
+    pool: &'t Pool,
+    fits: &impl Fn(&Deployment) -> bool,
     view: &View<'_>,
 ) -> Option<&'t Deployment> {
-    let one = weighted(all, fits, view.seed)?;
-    let not_one = |deployment: &Deployment| fits(deployment) && deployment.slot != one.slot;
-    let Some(other) = weighted(all, &not_one, view.seed.rotate_left(32)) else {
-        return Some(one);
-    };
+    let one = weighted(pool, fits, view.seed)?;
+    let not_one = |deployment: &Deployment| deployment.slot != one.slot && fits(deployment);
+    let Some(other) = weighted(pool, &not_one, mix(view.seed)) else { return Some(one) };
     let wait = |deployment| {
         let latency = view.health.latency(deployment).estimate(view.now);
         // Who is asked by many at once answers each of them later.
@@ -144,12 +192,17 @@ fn soonest<'t>(all: &'t [Deployment], view: &View<'_>) -> Option<&'t Deployment>
     })
 }
 
-/// Whether `one` is far slower than the best of the others that are well.
-fn is_slow(all: &[Deployment], one: &Deployment, view: &View<'_>) -> bool {
+/// The limit, if `one` is beyond what the best of the others allows: the best of those that are
+/// well among a few of them, by chance.
+fn slower_than(all: &[Deployment], one: &Deployment, view: &View<'_>) -> Option<u64> {
     if view.health.standing(one, view.now) != Standing::Ready {
-        return false;
+        return None;
     }
-    let others = all.iter().filter(|other| other.slot != one.slot && view.is_ready(other));
-    let best = others.filter_map(|other| view.health.latency(other).known()).min();
-    best.is_some_and(|best| view.health.latency(one).is_slow(best, view.now))
+    let start = below(mix(view.seed), all.len() as u64) as usize;
+    let (head, tail) = all.split_at_checked(start)?;
+    let others = tail.iter().chain(head).filter(|other| other.slot != one.slot).take(COMPARED);
+    let well = others.filter(|other| view.is_ready(other));
+    let best = well.filter_map(|other| view.health.latency(other).known()).min()?;
+    let limit = Latency::limit(best);
+    view.health.latency(one).is_slow(limit, view.now).then_some(limit)
 }

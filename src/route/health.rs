@@ -37,11 +37,23 @@ struct Slot {
     failures: u32,
     /// When it may be probed, if it is benched.
     open: Option<u64>,
+    /// If that is for being slow, the microseconds from which on it is.
+    slow: Option<u64>,
     /// Refusals for its rate in a row, and until when it rests for them.
     limited: u32,
     rests: u64,
     in_flight: u32,
     latency: Latency,
+}
+
+impl Slot {
+    /// It said no, which is an answer.
+    const fn answered(&mut self) {
+        self.failures = 0;
+        if self.slow.is_none() {
+            self.open = None;
+        }
+    }
 }
 
 /// All deployments of a shard.
@@ -73,6 +85,9 @@ impl Health {
     pub fn standing(&self, deployment: &Deployment, now: u64) -> Standing {
         let (slot, key) = (self.slots.get(deployment.slot), self.keys.get(deployment.key));
         let (Some(slot), Some(key)) = (slot, key) else { return Standing::Ready };
+        if slot.open.is_none() && slot.rests <= now && *key == 0 {
+            return Standing::Ready;
+        }
         let until = slot.rests.max(*key).max(slot.open.unwrap_or(0));
         if until > now {
             Standing::Benched(until)
@@ -140,7 +155,10 @@ impl Health {
             *key = 0;
         }
         if let Some(slot) = self.slot(deployment) {
-            (slot.failures, slot.limited, slot.open) = (0, 0, None);
+            (slot.failures, slot.limited) = (0, 0);
+            if slot.slow.is_none_or(|limit| slot.latency.last() <= limit) {
+                (slot.open, slot.slow) = (None, None);
+            }
         }
     }
 
@@ -154,7 +172,7 @@ impl Health {
         let Some(slot) = self.slot(deployment) else { return };
         match blame {
             // Whoever can say no is there.
-            Blame::Nobody | Blame::Key(_) => (slot.failures, slot.open) = (0, None),
+            Blame::Nobody | Blame::Key(_) => slot.answered(),
             Blame::Deployment => {
                 slot.failures = slot.failures.saturating_add(1);
                 if slot.failures >= FAILURES || slot.open.is_some() {
@@ -166,15 +184,16 @@ impl Health {
                 let rest = wait.map_or(own, |millis| millis.saturating_mul(1000));
                 slot.rests = slot.rests.max(now + rest);
                 slot.limited = slot.limited.saturating_add(1);
-                (slot.failures, slot.open) = (0, None);
+                slot.answered();
             }
         }
     }
 
-    /// `deployment` is far slower than the others: it is benched until a probe says otherwise.
-    pub fn bench_slow(&mut self, deployment: &Deployment, now: u64) {
+    /// `deployment` is far slower than the others: it is benched until a probe takes less than
+    /// `limit` microseconds.
+    pub fn bench_slow(&mut self, deployment: &Deployment, limit: u64, now: u64) {
         if let Some(slot) = self.slot(deployment) {
-            slot.open = Some(now + COOL);
+            (slot.open, slot.slow) = (Some(now + COOL), Some(limit));
             slot.latency.forget();
         }
     }

@@ -8,6 +8,7 @@ use crate::route::Fault;
 use crate::route::Found;
 use crate::route::Order;
 use crate::route::Pool;
+use crate::route::Slow;
 use crate::route::Table;
 use crate::route::choose;
 use crate::route::choose::View;
@@ -50,7 +51,7 @@ pub struct Next<'t> {
     /// Microseconds to wait before.
     pub wait: u64,
     /// Who was found to be far slower than others on the way there.
-    pub slow: Option<&'t Deployment>,
+    pub slow: Option<Slow<'t>>,
     /// Whether it counts as an extra request.
     pub extra: bool,
 }

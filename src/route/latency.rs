@@ -11,16 +11,18 @@ const CROWD: u32 = 3;
 const HALF_LIFE: u64 = 10_000_000;
 
 /// How many times slower than the best of the others is too slow.
-const TOO_SLOW: u64 = 8;
+const TOO_SLOW: u64 = 5;
 
 /// Microseconds by which it must be slower at least: nobody is benched for a hiccup.
-const AT_LEAST: u64 = 100_000;
+const AT_LEAST: u64 = 50_000;
 
 /// A moving mean of the time to the first byte, and how long nothing came.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Latency {
     /// Microseconds; each answer weighs an eighth.
     mean: u64,
+    /// The last of them.
+    last: u64,
     answers: u32,
     answered_at: u64,
     /// Requests without a first byte.
@@ -41,6 +43,7 @@ impl Latency {
     /// A first byte came at `now`, `waited` microseconds after its request.
     pub fn answered(&mut self, now: u64, waited: u64) {
         self.gave_up(now);
+        self.last = waited;
         self.mean = match self.answers {
             0 => waited,
             _ => self.mean - self.mean / 8 + waited / 8,
@@ -73,11 +76,23 @@ impl Latency {
         if self.answers >= ENOUGH { Some(self.mean) } else { None }
     }
 
-    /// Whether it is far slower than `best`, the mean of the best of the others: by its own mean,
-    /// or because several requests wait and nothing comes.
+    /// Microseconds that the last answer took.
     #[must_use]
-    pub fn is_slow(&self, best: u64, now: u64) -> bool {
-        let limit = best.saturating_mul(TOO_SLOW).max(best + AT_LEAST);
+    pub const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Microseconds from which on one is too slow beside another with this mean.
+    #[must_use]
+    pub const fn limit(best: u64) -> u64 {
+        let (times, plus) = (best.saturating_mul(TOO_SLOW), best.saturating_add(AT_LEAST));
+        if times > plus { times } else { plus }
+    }
+
+    /// Whether it is slower than `limit`: by its own mean, or because several requests wait and
+    /// nothing comes.
+    #[must_use]
+    pub fn is_slow(&self, limit: u64, now: u64) -> bool {
         let silent = self.waiting >= CROWD && now.saturating_sub(self.silent_since) > limit;
         silent || self.known().is_some_and(|mean| mean > limit)
     }
@@ -94,23 +109,30 @@ mod tests {
             latency.asked(at * 10_000);
             latency.answered(at * 10_000 + 9_000, 9_000);
         }
-        assert!(!latency.is_slow(10_000, 100_000));
+        let limit = Latency::limit(10_000);
+        assert!(!latency.is_slow(limit, 100_000));
         latency.asked(100_000);
         latency.asked(110_000);
-        assert!(!latency.is_slow(10_000, 300_000), "two may be chance");
+        assert!(!latency.is_slow(limit, 300_000), "two may be chance");
         latency.asked(120_000);
-        assert!(!latency.is_slow(10_000, 209_000) && latency.is_slow(10_000, 211_000));
+        assert!(!latency.is_slow(limit, 159_000) && latency.is_slow(limit, 161_000));
     }
 
     #[test]
     fn a_mean_far_above_the_others_is_slow() {
         let mut latency = Latency::default();
         for at in 0..5 {
-            assert!(!latency.is_slow(10_000, at));
+            assert!(!latency.is_slow(60_000, at));
             latency.asked(at);
             latency.answered(at, 200_000);
         }
-        assert!(latency.is_slow(10_000, 5) && !latency.is_slow(30_000, 5));
+        assert!(latency.is_slow(60_000, 5) && !latency.is_slow(250_000, 5));
+    }
+
+    #[test]
+    fn a_hiccup_is_no_slowness() {
+        assert_eq!(Latency::limit(1_000), 51_000);
+        assert_eq!(Latency::limit(1_000_000), 5_000_000);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod wait;
 
 pub use budget::Budget;
 pub use choose::Choice;
+pub use choose::Slow;
 pub use choose::View;
 pub use choose::first;
 pub use fault::Blame;
@@ -53,6 +54,8 @@ pub struct Deployment {
     pub share: u64,
     /// Attempts after the first that its provider takes from one request.
     pub retries: u32,
+    /// Whether its [`Gate`] ever stays shut.
+    pub bounded: bool,
 }
 
 /// The deployments of a model.
@@ -64,12 +67,33 @@ pub struct Pool {
     pub deployments: Vec<Deployment>,
     /// How a request finds its deployment.
     pub strategy: Strategy,
+    /// For each deployment the sum of the shares up to and with its own.
+    sums: Vec<u64>,
 }
 
 impl Pool {
+    fn new(at: usize, deployments: Vec<Deployment>) -> Self {
+        let mut pool =
+            Self { at, deployments: Vec::new(), strategy: Strategy::default(), sums: Vec::new() };
+        pool.add(deployments);
+        pool
+    }
+
     fn add(&mut self, more: Vec<Deployment>) {
         self.deployments.extend(more);
         self.deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.share));
+        let mut sum = 0;
+        let add = |deployment: &Deployment| {
+            sum += deployment.share;
+            sum
+        };
+        self.sums = self.deployments.iter().map(add).collect();
+    }
+
+    /// One by chance, in proportion to the shares; none where all shares are zero.
+    fn by_share(&self, seed: u64) -> Option<&Deployment> {
+        let at = below(seed, *self.sums.last()?);
+        self.deployments.get(self.sums.partition_point(|sum| *sum <= at))
     }
 }
 

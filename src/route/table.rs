@@ -130,13 +130,14 @@ impl Table {
             upstream: upstream.map(Box::from),
             share: u64::from(offer.weight) * SHARE / keys as u64,
             retries: offer.retries,
+            bounded: offer.bounds.parallel > 0,
         };
         (0..keys).map(one).collect()
     }
 
     fn pool(&mut self, deployments: Vec<Deployment>) -> usize {
         let at = self.pools.len();
-        self.pools.push(Pool { at, deployments, strategy: Strategy::default() });
+        self.pools.push(Pool::new(at, deployments));
         at
     }
 

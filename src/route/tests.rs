@@ -185,10 +185,22 @@ fn one_that_is_far_slower_gives_way() {
         }
     }
     let choice = first(pool, &view(&table, &health, 1, 0)).unwrap();
-    assert_eq!((choice.deployment.slot, choice.slow.unwrap().slot), (1, 0));
-    health.bench_slow(choice.slow.unwrap(), 1);
+    let slow = choice.slow.unwrap();
+    assert_eq!((slow.deployment.slot, slow.limit), (0, 60_000));
+    assert_ne!(choice.deployment.slot, 0);
+    health.bench_slow(slow.deployment, slow.limit, 1);
     assert_eq!(hits(&table, &health, 2, 1_000)[0], 0);
-    assert_eq!(health.standing(&pool.deployments[0], 1 + SECOND), Standing::Probe);
+    let a = slow.deployment;
+    for (now, waited, after) in [
+        (1 + SECOND, 200_000, Standing::Benched(1 + 2 * SECOND)),
+        (1 + 2 * SECOND, 10_000, Standing::Ready),
+    ] {
+        assert_eq!(health.standing(a, now), Standing::Probe);
+        health.begin(a, now);
+        health.first_byte(a, now + waited, waited);
+        health.succeeded(a);
+        assert_eq!(health.standing(a, now + waited), after, "a probe that took {waited}");
+    }
 }
 
 #[test]
