@@ -20,7 +20,15 @@ use crate::protocol::openai::chat::usage;
 
 /// Whether a carried member stands in the message and not beside it.
 pub(in crate::protocol::openai::chat) fn is_in_message(name: &str) -> bool {
-    matches!(name, "audio" | "reasoning_details" | "images" | "provider_specific_fields")
+    matches!(
+        name,
+        "audio"
+            | "extra_content"
+            | "images"
+            | "provider_specific_fields"
+            | "reasoning_details"
+            | "thought_signature"
+    )
 }
 
 /// Appends an answer.

@@ -85,6 +85,16 @@ fn accents_of_other_servers_are_understood() {
 }
 
 #[test]
+fn members_of_other_servers_come_back_where_they_stood() {
+    // Google's own signature of a thought, and what OpenRouter tells beside the message.
+    let body = r#"{"id":"i","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,
+        "message":{"role":"assistant","content":"x","refusal":null,
+            "extra_content":{"google":{"thought_signature":"s"}},"thought_signature":"s"},
+        "logprobs":null,"finish_reason":"stop","native_finish_reason":"STOP"}]}"#;
+    same(&shown(&read(body)), body);
+}
+
+#[test]
 fn a_choice_that_was_filtered_need_not_have_a_message() {
     let body = r#"{"id":"a","choices":[{"index":0,"finish_reason":"content_filter",
         "content_filter_results":{"hate":{"filtered":true}}}],"prompt_filter_results":[{"x":1}]}"#;
