@@ -155,6 +155,8 @@ fn openai(found: &mut Summary, frame: &Value) {
         found.count("cached", &usage["prompt_tokens_details"]["cached_tokens"]);
         found.count("cache_write", &usage["prompt_tokens_details"]["cache_write_tokens"]);
         found.count("reasoning", &usage["completion_tokens_details"]["reasoning_tokens"]);
+        found.count("audio_prompt", &usage["prompt_tokens_details"]["audio_tokens"]);
+        found.count("audio_completion", &usage["completion_tokens_details"]["audio_tokens"]);
     }
 }
 
@@ -204,6 +206,7 @@ fn anthropic(found: &mut Summary, frame: &Value) {
         found.count("uncached", &usage["input_tokens"]);
         found.count("cached", &usage["cache_read_input_tokens"]);
         found.count("cache_write", &usage["cache_creation_input_tokens"]);
+        found.count("cache_write_long", &usage["cache_creation"]["ephemeral_1h_input_tokens"]);
         found.count("completion", &usage["output_tokens"]);
         found.count("reasoning", &usage["output_tokens_details"]["thinking_tokens"]);
     }
@@ -237,8 +240,16 @@ fn gemini(found: &mut Summary, frame: &Value) {
             ("cached", count("cachedContentTokenCount")),
             ("completion", count("candidatesTokenCount") + thoughts),
             ("reasoning", thoughts),
+            ("audio_prompt", audio(&usage["promptTokensDetails"])),
+            ("audio_completion", audio(&usage["candidatesTokensDetails"])),
         ]);
     }
+}
+
+/// The tokens of sound among those of all kinds.
+fn audio(details: &Value) -> u64 {
+    let sound = list(details).filter(|detail| detail["modality"] == "AUDIO");
+    sound.filter_map(|detail| detail["tokenCount"].as_u64()).sum()
 }
 
 fn bedrock(found: &mut Summary, frame: &Value) {

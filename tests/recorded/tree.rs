@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::view;
 
-/// The same with all names in lowerCamelCase.
+/// The same with the names that are Google's in lowerCamelCase, and the client's own as they are.
 pub fn camel(value: &Value) -> Value {
     let name = |key: &str| {
         let mut words = key.split('_');
@@ -15,11 +15,22 @@ pub fn camel(value: &Value) -> Value {
             None => name,
         })
     };
+    let entry = |(key, value): (&String, &Value)| {
+        let key = name(key);
+        let value = match (key.as_str(), value) {
+            ("args" | "response" | "parametersJsonSchema" | "responseJsonSchema", _) => {
+                value.clone()
+            }
+            ("properties", Value::Object(own)) => {
+                own.iter().map(|(key, value)| (key.clone(), camel(value))).collect()
+            }
+            _ => camel(value),
+        };
+        (key, value)
+    };
     match value {
         Value::Array(list) => list.iter().map(camel).collect(),
-        Value::Object(object) => {
-            object.iter().map(|(key, value)| (name(key), camel(value))).collect()
-        }
+        Value::Object(object) => object.iter().map(entry).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
