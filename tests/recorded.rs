@@ -14,6 +14,8 @@
 
 #[path = "recorded/answers.rs"]
 mod answers;
+#[path = "recorded/asked.rs"]
+mod asked;
 #[path = "recorded/drive.rs"]
 mod drive;
 #[path = "recorded/raw.rs"]
@@ -30,7 +32,6 @@ mod tree;
 mod view;
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use crabllm::chat::Protocol;
 
@@ -96,13 +97,9 @@ fn what_was_recorded_comes_out_as_it_went_in() {
         println!("no recorded traffic: CRABLLM_RECORDED names no folder, nothing was tested");
         return;
     }
-    let counts = thread::scope(|scope| {
-        let threads = rows::FAMILIES
-            .map(|(family, usual)| (family, scope.spawn(move || Count::of(family, usual))));
-        threads.map(|(family, thread)| (family, thread.join().expect("no panic")))
-    });
     let mut problems = 0;
-    for (family, count) in &counts {
+    for (family, usual) in rows::FAMILIES {
+        let count = Count::of(family, usual);
         count.print(family);
         problems += count.problems.len();
     }

@@ -130,7 +130,7 @@ fn cut(protocol: Protocol, body: &[u8], events: &[Event<'static>]) -> Option<Str
     if pieces != events || end.is_err() {
         return Some(format!("stream: in pieces of {size} it says something else"));
     }
-    for at in (0..=body.len()).step_by((body.len() / 16).max(1)) {
+    for at in (0..=body.len()).step_by((body.len() / 4).max(1)) {
         let (head, tail) = body.split_at(at);
         let (cut, end) = drive::read_stream(protocol, [head, tail]);
         if cut != events || end.is_err() {

@@ -3,6 +3,7 @@
 use crabllm::chat::Facts;
 use crabllm::chat::Losses;
 use crabllm::chat::Protocol;
+use crabllm::chat::Request;
 use crabllm::chat::ThinkingRule;
 use crabllm::error::Error;
 use crabllm::protocol::Target;
@@ -11,6 +12,7 @@ use crabllm::protocol::openai::Endpoint;
 use crabllm::protocol::openai::request::peek;
 use serde_json::Value;
 
+use crate::asked;
 use crate::rows::Row;
 use crate::table;
 
@@ -24,14 +26,24 @@ fn facts(protocol: Protocol) -> Facts {
     }
 }
 
-/// Reads a request and writes it for the same protocol.
-fn through(protocol: Protocol, row: &Row, body: &[u8]) -> Result<(Value, Losses), Error> {
-    let request = any::read_request(protocol, body)?;
+/// Writes a request for a protocol.
+fn written(
+    protocol: Protocol,
+    row: &Row,
+    request: &Request<'_>,
+) -> Result<(Vec<u8>, Losses), Error> {
     let facts = facts(protocol);
     let model = row.model.clone().unwrap_or_else(|| request.model.decode().into_owned());
     let target = Target { model: &model, facts: &facts };
     let (mut out, mut losses) = (Vec::new(), Losses::default());
-    any::write_request(protocol, &request, &target, &mut out, &mut losses)?;
+    any::write_request(protocol, request, &target, &mut out, &mut losses)?;
+    Ok((out, losses))
+}
+
+/// Reads a request and writes it for the same protocol.
+fn through(protocol: Protocol, row: &Row, body: &[u8]) -> Result<(Value, Losses), Error> {
+    let request = any::read_request(protocol, body)?;
+    let (out, losses) = written(protocol, row, &request)?;
     Ok((serde_json::from_slice(&out).expect("JSON"), losses))
 }
 
@@ -57,7 +69,32 @@ pub fn problems(protocol: Protocol, row: &Row) -> Vec<String> {
             }
         }
     });
+    for other in Protocol::ALL.into_iter().filter(|other| *other != protocol) {
+        found.extend(crossed(protocol, other, row, body.as_bytes()));
+    }
     found
+}
+
+/// A request for a provider of another protocol asks for the same, but for what is told.
+fn crossed(protocol: Protocol, other: Protocol, row: &Row, body: &[u8]) -> Option<String> {
+    let place = format!("{} to {}", protocol.as_str(), other.as_str());
+    let request = any::read_request(protocol, body).ok()?;
+    let (out, losses) = match written(other, row, &request) {
+        Ok(written) => written,
+        Err(error) if table::refused(other, &error.message) => return None,
+        Err(error) => return Some(format!("{place}: request refused: {error}")),
+    };
+    let back = match any::read_request(other, &out) {
+        Ok(back) => back,
+        Err(error) if table::refused(other, &error.message) => return None,
+        Err(error) => return Some(format!("{place}: its own request refused: {error}")),
+    };
+    let [mut before, mut after] = [&request, &back].map(asked::request);
+    for name in losses.names() {
+        asked::forget(&mut before, name);
+        asked::forget(&mut after, name);
+    }
+    table::compare(other, "asked", &before, &after).map(|found| format!("{place}: {found}"))
 }
 
 /// An upstream of the same protocol and model is sent the same bytes; to a stream of OpenAI's that

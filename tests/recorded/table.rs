@@ -53,6 +53,12 @@ enum Becomes {
     List,
     Unique,
     Sum,
+    Late,
+    Attached,
+    Inline,
+    Allowed,
+    Noted,
+    Cut(String),
     Value(Value),
     Name(String),
 }
@@ -65,6 +71,7 @@ impl Becomes {
     fn of(text: &str) -> Self {
         match (text, text.split_once(' ')) {
             (_, Some(("=", value))) => Self::Value(word(value)),
+            (_, Some(("cut", words))) => Self::Cut(word(words).as_str().expect("words").to_owned()),
             (_, Some((">", name))) => Self::Name(name.to_owned()),
             ("-", _) => Self::Nothing,
             ("+", _) => Self::Added,
@@ -80,7 +87,35 @@ impl Becomes {
             ("list", _) => Self::List,
             ("unique", _) => Self::Unique,
             ("sum", _) => Self::Sum,
+            ("late", _) => Self::Late,
+            ("attached", _) => Self::Attached,
+            ("inline", _) => Self::Inline,
+            ("noted", _) => Self::Noted,
+            ("allowed", _) => Self::Allowed,
             _ => panic!("what is {text:?} to become?"),
+        }
+    }
+
+    const fn is_loose(&self) -> bool {
+        match self {
+            Self::Behind | Self::Grouped | Self::Sum | Self::Turns | Self::Inline => true,
+            Self::Nothing
+            | Self::Added
+            | Self::Plain
+            | Self::Camel
+            | Self::Id
+            | Self::Base64
+            | Self::Lower
+            | Self::First
+            | Self::List
+            | Self::Unique
+            | Self::Late
+            | Self::Attached
+            | Self::Allowed
+            | Self::Noted
+            | Self::Cut(_)
+            | Self::Value(_)
+            | Self::Name(_) => false,
         }
     }
 
@@ -116,6 +151,12 @@ impl Becomes {
             }
             Self::Unique => tree::unnumbered(value),
             Self::Sum => tree::sum(value),
+            Self::Late => tree::late(value),
+            Self::Attached => tree::attached(value),
+            Self::Inline => tree::inline(value),
+            Self::Noted => tree::noted(value),
+            Self::Allowed => tree::allowed(value),
+            Self::Cut(words) => tree::cut(value, words),
             Self::Name(_) | Self::Added => {}
         }
         false
@@ -256,23 +297,28 @@ fn difference(rows: &[&Row], before: &Value, after: &Value) -> Option<String> {
 pub fn compare(protocol: Protocol, place: &str, before: &Value, after: &Value) -> Option<String> {
     let rows = |row: &&Row| row.place == place && row.is_of(protocol);
     let rows: Vec<&Row> = TABLE.iter().filter(rows).collect();
-    let found = difference(&rows, before, after);
-    if found.is_none() {
-        note(&rows, protocol, |rows| difference(rows, before, after).is_none());
+    let only = |takes: &dyn Fn(&Row) -> bool| -> Vec<&Row> {
+        rows.iter().copied().filter(|row| takes(row)).collect()
+    };
+    let known = |row: &Row| row.need(protocol).load(Ordering::Relaxed);
+    // Some rows forgive much: they count only where the others do not suffice.
+    for loose in [false, true] {
+        let takes = |row: &Row| loose || !row.becomes.is_loose();
+        difference(&only(&|row| takes(row) && known(row)), before, after)?;
+        let all = only(&takes);
+        if difference(&all, before, after).is_none() {
+            note(&all, protocol, |rows| difference(rows, before, after).is_none());
+            return None;
+        }
     }
-    found.map(|found| format!("{place} {found}"))
+    difference(&rows, before, after).map(|found| format!("{place} {found}"))
 }
 
 /// Notes the rows without which it is not equal. Together, since one can be of use to another.
 fn note(rows: &[&Row], protocol: Protocol, equal: impl Fn(&[&Row]) -> bool) {
-    let known = |row: &&Row| row.need(protocol).load(Ordering::Relaxed);
-    let (needed, open): (Vec<&Row>, Vec<&Row>) = rows.iter().copied().partition(known);
-    if equal(&needed) {
-        return;
-    }
     let mut kept = rows.to_vec();
-    for row in open {
-        let at = kept.iter().position(|kept| std::ptr::eq(*kept, row)).expect("it is there");
+    for row in rows.iter().filter(|row| !row.need(protocol).load(Ordering::Relaxed)) {
+        let at = kept.iter().position(|kept| std::ptr::eq(*kept, *row)).expect("it is there");
         kept.remove(at);
         if !equal(&kept) {
             kept.insert(at, row);

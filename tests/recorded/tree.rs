@@ -1,5 +1,7 @@
 //! What is done to JSON trees before they are compared, and comparing them.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -120,6 +122,111 @@ pub fn unnumbered(value: &mut Value) {
     let Some((id, number)) = value.as_str().and_then(|id| id.rsplit_once('_')) else { return };
     if number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()) {
         *value = id.into();
+    }
+}
+
+/// Puts images behind the rest of a turn.
+pub fn late(turn: &mut Value) {
+    if let Some(parts) = turn.as_array_mut() {
+        parts.sort_by_key(|part| part.get("media").is_some_and(|kind| kind == "Image"));
+    }
+}
+
+/// Moves media out of results, behind the last of them, and leaves out the words for it.
+pub fn attached(turn: &mut Value) {
+    const WORDS: &str = "The result is attached to the next message.";
+    let Some(parts) = turn.as_array_mut() else { return };
+    let mut moved = Vec::new();
+    for result in parts.iter_mut().filter_map(|part| part.get_mut("result")) {
+        let Some(inner) = result.as_array_mut() else { continue };
+        let (media, rest) = std::mem::take(inner).into_iter().partition(|part: &Value| {
+            part.get("media").is_some() || part["text"].as_str() == Some(WORDS)
+        });
+        *inner = rest;
+        let media: Vec<Value> = media;
+        moved.extend(media.into_iter().filter(|part| part.get("media").is_some()));
+    }
+    parts.sort_by_key(|part| part.get("result").is_none());
+    let at = parts.iter().filter(|part| part.get("result").is_some()).count();
+    parts.splice(at..at, moved);
+}
+
+/// Puts documents of a turn that are texts among its texts, with whatever stands between them.
+pub fn inline(turn: &mut Value) {
+    let Some(parts) = turn.as_array_mut() else { return };
+    let text = |part: &Value| {
+        let document = part["source"].as_str().filter(|_| part["media"] == "Document");
+        let bytes = BASE64_STANDARD.decode(document?).ok()?;
+        String::from_utf8(bytes).ok().filter(|text| !text.starts_with("%PDF"))
+    };
+    if !parts.iter().any(|part| text(part).is_some() || part["text"].is_string()) {
+        return;
+    }
+    let mut all = String::new();
+    parts.retain(|part| {
+        let text = text(part).or_else(|| part["text"].as_str().map(str::to_owned));
+        all.extend(text.iter().flat_map(|text| text.split_whitespace()));
+        text.is_none()
+    });
+    parts.push(serde_json::json!({ "text": all }));
+}
+
+/// Leaves out tools that may not be called, where the request says which may.
+pub fn allowed(request: &mut Value) {
+    let Some(choice) = request.get("tool_choice") else { return };
+    if choice == "none" {
+        request["tools"] = Value::Null;
+        request["tool_choice"] = Value::Null;
+        return;
+    }
+    let Some(names) = choice["names"].as_array().cloned() else { return };
+    let word = if choice["required"] == true { "required" } else { "auto" };
+    request["tool_choice"] = word.into();
+    if let Some(tools) = request["tools"].as_array_mut() {
+        tools.retain(|tool| names.contains(&tool["name"]));
+    }
+}
+
+/// Moves limits of a schema's values into the descriptions beside them.
+pub fn noted(schema: &mut Value) {
+    const LIMITS: [&str; 12] = [
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "multipleOf",
+        "uniqueItems",
+        "maximum",
+        "maxItems",
+        "maxLength",
+        "minimum",
+        "minItems",
+        "minLength",
+        "pattern",
+        "prefixItems",
+    ];
+    children(schema).for_each(noted);
+    let Some(object) = schema.as_object_mut() else { return };
+    let mut notes = Vec::new();
+    object.retain(|key, value| {
+        let moved = LIMITS.contains(&key.as_str()) && !value.is_object();
+        if moved {
+            notes.push(format!("{key}: {value}"));
+        }
+        !moved
+    });
+    if !notes.is_empty() {
+        let words = object.get("description").and_then(Value::as_str).unwrap_or_default();
+        let gap = if words.is_empty() { "" } else { "\n\n" };
+        let words = format!("{words}{gap}{{{}}}", notes.join(", "));
+        object.insert("description".to_owned(), words.into());
+    }
+}
+
+/// Leaves out words before or behind a text.
+pub fn cut(value: &mut Value, words: &str) {
+    let Some(text) = value.as_str() else { return };
+    let rest = text.strip_prefix(words).or_else(|| text.strip_suffix(words));
+    if let Some(rest) = rest.map(str::to_owned) {
+        *value = rest.into();
     }
 }
 
