@@ -44,6 +44,8 @@ struct Count {
     read: usize,
     /// Of these, rows that came out as they went in.
     equal: usize,
+    /// Frames of event streams, all of which have the right checksums.
+    frames: usize,
     /// Recordings that are not whole, so that they must be refused.
     cut: usize,
     /// Each problem once, with how often it was met and where first.
@@ -59,6 +61,10 @@ impl Count {
 
     fn add(&mut self, row: &rows::Row) {
         self.rows += 1;
+        if row.framed {
+            // Of other endpoints, too: the frames are the same.
+            self.frames += raw::event_stream(&row.body).len();
+        }
         let Some(protocol) = row.protocol else {
             *self.skipped.entry(row.path.clone()).or_default() += 1;
             return;
@@ -81,6 +87,9 @@ impl Count {
             "{family}: {} rows, {skipped} of other endpoints; {} read, {} equal; {} cut in recording",
             self.rows, self.read, self.equal, self.cut
         );
+        if self.frames > 0 {
+            println!("  {} frames of event streams", self.frames);
+        }
         for (path, count) in &self.skipped {
             let path = if path.is_empty() { "(without a path, no chat)" } else { path };
             println!("  skipped {count} x {path}");

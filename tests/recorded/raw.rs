@@ -54,7 +54,7 @@ pub fn frames(protocol: Protocol, stream: bool, body: &[u8]) -> Vec<Value> {
 }
 
 /// The frames of an event stream, each below the name of its kind. Every checksum must hold.
-fn event_stream(body: &[u8]) -> Vec<Value> {
+pub fn event_stream(body: &[u8]) -> Vec<Value> {
     let mut found = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {

@@ -33,6 +33,8 @@ pub struct Row {
     /// What it is; none is no chat.
     pub protocol: Option<Protocol>,
     pub stream: bool,
+    /// Whether it is a stream in the frames of AWS.
+    pub framed: bool,
 }
 
 /// The folder of the rows, if there is one.
@@ -64,6 +66,7 @@ fn row(line: &str, usual: Protocol) -> Row {
         status: row["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
         protocol: if path.is_empty() { by_body(&body, usual) } else { by_path(&path) },
         stream,
+        framed: kind.contains("amazon.eventstream"),
         model: model(&path),
         path,
         body,
