@@ -24,17 +24,10 @@ struct Row {
     becomes: Becomes,
     why: String,
     steps: Vec<String>,
-    only: Only,
+    /// With which value alone it counts.
+    only: Option<Value>,
     /// By protocol: whether something was equal with this row only.
     needed: [AtomicBool; Protocol::ALL.len()],
-}
-
-/// With which value a row counts.
-#[derive(Debug)]
-enum Only {
-    Always,
-    Value(Value),
-    Member(String, Value),
 }
 
 #[derive(Debug)]
@@ -171,14 +164,9 @@ impl Row {
         if ["protocol", "---"].contains(&who) {
             return None;
         }
-        let (path, only) = match field.find(['=', '[']).map(|at| field.split_at(at)) {
-            Some((path, value)) if value.starts_with('=') => (path, Only::Value(word(&value[1..]))),
-            Some((path, member)) => {
-                let member = member.trim_matches(['[', ']']).split_once('=');
-                let (name, value) = member.expect("a member and its value");
-                (path, Only::Member(name.to_owned(), word(value)))
-            }
-            None => (field, Only::Always),
+        let (path, only) = match field.split_once('=') {
+            Some((path, value)) => (path, Some(word(value))),
+            None => (field, None),
         };
         Some(Self {
             protocols: who.split(", ").map(str::to_owned).collect(),
@@ -201,11 +189,7 @@ impl Row {
     }
 
     fn meets(&self, value: &Value) -> bool {
-        match &self.only {
-            Only::Always => true,
-            Only::Value(only) => tree::same(only, value),
-            Only::Member(name, only) => value.get(name).is_some_and(|it| tree::same(only, it)),
-        }
+        self.only.as_ref().is_none_or(|only| tree::same(only, value))
     }
 
     /// Applies the row to a tree from step `at` on.
