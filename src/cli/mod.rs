@@ -1,5 +1,6 @@
 //! The command line.
 
+mod explain;
 mod init;
 
 use std::io;
@@ -49,6 +50,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what a model's name leads to: who is asked first, who after a failure, and why
+    Explain {
+        /// The model, as a client would write it
+        #[arg(short, long, value_name = "NAME")]
+        model: String,
+        /// A key of the configuration, or its name: whether it may use the model
+        #[arg(short, long, value_name = "KEY")]
+        key: Option<String>,
+        /// The configuration file
+        #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
+        config: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a commented configuration with a fresh admin token and a first key
     Init {
         /// The file to write; it must not exist
@@ -88,6 +104,11 @@ pub fn main() -> ExitCode {
         None => serve(&cli.serve, &env),
         Some(Command::Serve(options)) => serve(&options, &env),
         Some(Command::Check { config, json }) => return check(&config, json, &env),
+        Some(Command::Explain { model, key, config, json }) => {
+            explain::explain(&config, &model, key.as_deref(), &env, json).and_then(|text| {
+                io::stdout().lock().write_all(text.as_bytes()).map_err(|error| error.to_string())
+            })
+        }
         Some(Command::Init { config }) => init::write(&config),
     };
     match done {

@@ -129,3 +129,60 @@ fn help_and_version_are_there() {
     let (output, _, err) = run(&["no-such-command"], &dir);
     assert!(!output.status.success() && !err.is_empty());
 }
+
+/// A model with two keys here and a spare there, an alias, and a fallback.
+const ROUTES: &str = "[providers.a]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+    api_key = [\"k1-secret\", \"k2-secret\"]\nmodels = [\"m\"]\nmax_retries = 0\n\
+    [providers.b]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmax_retries = 0\n\
+    models = [{ name = \"m\", upstream = \"m-b\" }, \"big\"]\n\
+    [aliases]\nshort = \"m\"\n\
+    [fallbacks]\nm = [{ model = \"big\", on = [\"context_length\"] }]\n\
+    [[keys]]\nname = \"team\"\nkey = \"team-secret\"\nmodels = [\"m\", \"big\"]\n\
+    [[keys]]\nname = \"other\"\nkey = \"other-secret\"\nmodels = [\"big\"]\n";
+
+fn explain(more: &[&str]) -> (Output, String, String) {
+    let dir = TempDir::new();
+    let file = dir.file("crabllm.toml", ROUTES);
+    run(&[&["explain", "--config", &file], more].concat(), &dir)
+}
+
+#[test]
+fn explain_tells_who_is_asked_and_who_after_a_failure() {
+    let (output, out, err) = explain(&["--model", "short", "--key", "team", "--json"]);
+    assert!(output.status.success(), "{err}");
+    let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&told["model"], &told["allowed"]), (&"m".into(), &true.into()));
+    let chances: Vec<f64> = told["deployments"]
+        .as_array()
+        .expect("deployments")
+        .iter()
+        .filter_map(|one| one["chance_percent"].as_f64())
+        .collect();
+    assert_eq!(chances, [50.0, 25.0, 25.0]);
+    assert_eq!(told["deployments"][0]["upstream_model"], "m-b");
+    let way = |fault: &str| told["ways"][fault].clone();
+    assert_eq!(
+        way("401, 403, no money left"),
+        serde_json::json!(["b/m-b", "a/m (key 1)", "a/m (key 2)"])
+    );
+    assert_eq!(way("prompt too long"), serde_json::json!(["b/m-b", "b/big"]));
+    assert_eq!(way("content filter"), serde_json::json!(["b/m-b"]));
+}
+
+#[test]
+fn explain_is_for_people_too_and_shows_no_secret() {
+    let (output, out, err) = explain(&["--model", "m", "--key", "other-secret"]);
+    assert!(output.status.success(), "{err}");
+    for words in ["key other may NOT use it", "50.0 %  b/m-b", "then a/m (key 1)", "fallback big"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains("-secret"), "{out}");
+}
+
+#[test]
+fn explain_names_what_there_is() {
+    let (output, _, err) = explain(&["--model", "n"]);
+    assert!(!output.status.success() && err.contains("big, m, short"), "{err}");
+    let (output, _, err) = explain(&["--model", "m", "--key", "nobody"]);
+    assert!(!output.status.success() && err.contains("team, other"), "{err}");
+}

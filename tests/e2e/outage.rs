@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -136,7 +137,7 @@ fn run(mood: u8) -> Run {
     let (state, arrivals) = (Arc::new(AtomicU8::new(WELL)), Arrivals::default());
     let upstream = moody(Arc::clone(&state), Arc::clone(&arrivals));
     let gateway = three(&upstream, 1);
-    let (stop, errors) = (AtomicBool::new(false), Mutex::new(0));
+    let (stop, errors) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (mut changed, mut recovered) = (Instant::now(), Instant::now());
     std::thread::scope(|scope| {
         for turn in 0..CLIENTS {
@@ -148,9 +149,8 @@ fn run(mood: u8) -> Run {
                 while !stop.load(Ordering::SeqCst) {
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     due += PACE;
-                    if client.ask(&ask()).status() != 200 {
-                        *errors.lock().expect("errors") += 1;
-                    }
+                    let failed = client.ask(&ask()).status() != 200;
+                    errors.fetch_add(usize::from(failed), Ordering::SeqCst);
                 }
             });
         }
@@ -180,7 +180,7 @@ fn run(mood: u8) -> Run {
         probes: probes.len(),
         closest: closest.unwrap_or(Duration::MAX),
         back_after: back.map_or(Duration::MAX, |at| at - recovered),
-        errors: *errors.lock().expect("errors"),
+        errors: errors.into_inner(),
     }
 }
 

@@ -84,7 +84,7 @@ fn passing(row: &Row, frames: &[Value]) -> Option<String> {
         tap.usage()
     } else {
         match response::read(&row.body) {
-            Ok(usage) => usage,
+            Ok(told) => told.usage,
             Err(error) => return Some(format!("passing: refused: {error}")),
         }
     };
