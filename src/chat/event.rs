@@ -210,6 +210,39 @@ impl<'a> Sink<'a> for Vec<Event<'a>> {
 }
 
 impl Event<'_> {
+    /// The same with its value on one line, if that stands on several: JSON laid out for readers.
+    #[must_use]
+    pub fn on_one_line(&self) -> Option<Event<'static>> {
+        match self {
+            Self::CallArguments { choice, call, piece: Arguments::Value(value) } => {
+                let piece = Arguments::Value(value.on_one_line()?);
+                Some(Event::CallArguments { choice: *choice, call: *call, piece })
+            }
+            Self::Logprobs { choice, value } => {
+                Some(Event::Logprobs { choice: *choice, value: value.on_one_line()? })
+            }
+            Self::Extra { choice, extra } => {
+                let value = extra.value.on_one_line()?;
+                let extra = Extra { value, ..extra.clone().into_owned() };
+                Some(Event::Extra { choice: *choice, extra })
+            }
+            Self::CallArguments { piece: Arguments::Quoted(_), .. }
+            | Self::Start(_)
+            | Self::Text { .. }
+            | Self::Refusal { .. }
+            | Self::Thinking { .. }
+            | Self::Signature { .. }
+            | Self::Redacted { .. }
+            | Self::CallStart { .. }
+            | Self::CallEnd { .. }
+            | Self::Citation { .. }
+            | Self::Finish { .. }
+            | Self::Usage(_)
+            | Self::Failure(_)
+            | Self::End => None,
+        }
+    }
+
     /// The same on its own.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {

@@ -169,6 +169,15 @@ impl<'a> Json<'a> {
         out.extend_from_slice(&self.0);
     }
 
+    /// The same value on one line, if it stands on several. Its strings have no line ends of their
+    /// own, so that each is space between two words of it.
+    #[must_use]
+    pub fn on_one_line(&self) -> Option<Json<'static>> {
+        memchr::memchr2(b'\n', b'\r', &self.0)?;
+        let flat = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
+        Some(Json(Cow::Owned(self.0.iter().map(flat).collect())))
+    }
+
     /// The same value, borrowed.
     #[must_use]
     pub fn borrowed(&self) -> Json<'_> {

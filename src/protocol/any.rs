@@ -247,6 +247,9 @@ impl Writer {
 
     /// Appends what `event` comes to: whole frames, or nothing yet.
     pub fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        // A frame of most protocols ends with its line, and a value may stand on several.
+        let flat = event.on_one_line();
+        let event = flat.as_ref().unwrap_or(event);
         match self {
             Self::Openai(writer) => writer.write(event, out),
             Self::Anthropic(writer) => writer.write(event, out),
