@@ -210,7 +210,8 @@ impl<'a> Sink<'a> for Vec<Event<'a>> {
 }
 
 impl Event<'_> {
-    /// The same with its value on one line, if that stands on several: JSON laid out for readers.
+    /// The same with its value on one line, if that stands on several: JSON laid out for
+    /// readers, which would break the frames of most streams.
     #[must_use]
     pub fn on_one_line(&self) -> Option<Event<'static>> {
         match self {

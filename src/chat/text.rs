@@ -169,13 +169,22 @@ impl<'a> Json<'a> {
         out.extend_from_slice(&self.0);
     }
 
-    /// The same value on one line, if it stands on several. Its strings have no line ends of their
-    /// own, so that each is space between two words of it.
+    /// The same value without the space between its words, if it stands on several lines.
     #[must_use]
     pub fn on_one_line(&self) -> Option<Json<'static>> {
         memchr::memchr2(b'\n', b'\r', &self.0)?;
-        let flat = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
-        Some(Json(Cow::Owned(self.0.iter().map(flat).collect())))
+        let mut out = Vec::with_capacity(self.0.len());
+        let (mut inside, mut escaped) = (false, false);
+        for &byte in self.0.iter() {
+            // A string has no line ends of its own.
+            if !inside && byte.is_ascii_whitespace() {
+                continue;
+            }
+            inside ^= byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            out.push(byte);
+        }
+        Some(Json(Cow::Owned(out)))
     }
 
     /// The same value, borrowed.
@@ -249,6 +258,8 @@ impl Arguments<'_> {
         match self {
             Self::Quoted(text) => out.extend_from_slice(text.raw()),
             Self::Value(value) => {
+                let flat = value.on_one_line();
+                let value = flat.as_ref().unwrap_or(value);
                 // A valid value is UTF-8.
                 let text = std::str::from_utf8(value.raw()).unwrap_or_default();
                 json::write_escaped(out, text);
@@ -331,6 +342,18 @@ mod tests {
         value.write_inside(&mut inside);
         assert_eq!(object, br#"{"a": "\u00e9"}"#);
         assert_eq!(inside, br#"{\"a\": \"\\u00e9\"}"#);
+    }
+
+    #[test]
+    fn a_value_laid_out_for_readers_goes_on_one_line() {
+        let json = |text: &str| Json::parse(text.as_bytes()).unwrap();
+        let long = json("{\r\n \"a b\\\\\": [1,\n  \" \\\" \\n\" ], \"c\":\t{ }\n}");
+        let flat = json(r#"{"a b\\":[1," \" \n"],"c":{}}"#);
+        assert_eq!(long.on_one_line(), Some(flat.borrowed().into_owned()));
+        assert_eq!(json(r#"{ "a": 1 }"#).on_one_line(), None);
+        let mut out = Vec::new();
+        Arguments::Value(json("{\n \"a\": 1\n}")).write_inside(&mut out);
+        assert_eq!(out, br#"{\"a\":1}"#);
     }
 
     #[test]

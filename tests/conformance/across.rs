@@ -1,23 +1,21 @@
 //! Every protocol's answers for clients of every other: whole and streamed, cut at every byte.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test gives up and says why")]
-
 use crabllm::chat::Answer;
 use crabllm::chat::Arguments;
 use crabllm::chat::Event;
 use crabllm::chat::Finish;
-use crabllm::chat::Fold;
-use crabllm::chat::Kept;
 use crabllm::chat::Protocol;
 use crabllm::chat::Said;
-use crabllm::chat::Sink;
 use crabllm::chat::Start;
 use crabllm::chat::Text;
 use crabllm::chat::Usage;
-use crabllm::protocol::Seed;
-use crabllm::protocol::any;
 
-const SEED: Seed = Seed { now: 1_800_000_000, random: 7 };
+use crate::drive;
+use crate::drive::fold;
+use crate::drive::read_whole;
+use crate::drive::write_stream;
+use crate::drive::write_whole;
+
 const UNICODE: &str =
     "na\u{ef}ve \u{65e5}\u{672c} \u{1f980}\u{200d} \u{2028} \"quoted\" \\back\\ \t\n end";
 const ARGUMENTS: &str = r#"{"city":"Z\u00fcrich","days":3,"big":12345678901234567890,"half":1.50,"nested":{"a":[1,null,true]}}"#;
@@ -104,46 +102,26 @@ fn all(content: &[Event<'static>], finish: &Finish<'static>) -> Vec<Event<'stati
     events
 }
 
-fn fold(events: impl IntoIterator<Item = Event<'static>>) -> Answer<'static> {
-    let mut fold = Fold::default();
-    events.into_iter().for_each(|event| fold.event(event));
-    fold.answer()
-}
-
-fn stream(protocol: Protocol, events: &[Event<'static>]) -> Vec<u8> {
-    let (mut writer, mut out) = (any::Writer::new(protocol, SEED, true), Vec::new());
-    events.iter().for_each(|event| writer.write(event, &mut out));
-    out
-}
-
-/// Reads a stream in two pieces; the caller of a reader keeps what it did not use.
+/// Reads a stream that comes in two pieces.
 fn read(protocol: Protocol, bytes: &[u8], cut: usize) -> Option<Vec<Event<'static>>> {
-    let (mut reader, mut kept) = (any::Reader::new(protocol, SEED), Kept::default());
-    let mut used = 0;
-    for end in [cut, bytes.len()] {
-        used += reader.push(&bytes[used..end], &mut kept).ok()?;
-    }
-    reader.finish(&bytes[used..], &mut kept).ok()?;
-    Some(kept.0)
+    let (before, behind) = bytes.split_at(cut);
+    let (events, end) = drive::read_stream(protocol, [before, behind]);
+    end.ok().map(|()| events)
 }
 
 #[test]
 fn whole_answers_cross() {
     for (name, content, finish) in answers() {
-        let said = meaning(&fold(all(&content, &finish)));
+        let answer = fold(&all(&content, &finish));
+        let said = meaning(&answer);
         for upstream in Protocol::ALL {
-            let mut body = Vec::new();
-            any::write_answer(upstream, &fold(all(&content, &finish)), SEED, &mut body);
-            let mut told = Fold::default();
-            any::read_answer(upstream, &body, SEED, &mut told).expect("an answer");
-            let told = told.answer();
+            let body = write_whole(upstream, &answer);
+            let told = fold(&read_whole(upstream, &body).expect("an answer"));
             assert_eq!(meaning(&told), said, "{name} of {upstream:?}");
             for client in Protocol::ALL {
-                let mut body = Vec::new();
-                any::write_answer(client, &told, SEED, &mut body);
-                let mut heard = Fold::default();
-                any::read_answer(client, &body, SEED, &mut heard).expect("an answer");
-                assert_eq!(meaning(&heard.answer()), said, "{name}: {upstream:?} to {client:?}");
+                let body = write_whole(client, &told);
+                let heard = fold(&read_whole(client, &body).expect("an answer"));
+                assert_eq!(meaning(&heard), said, "{name}: {upstream:?} to {client:?}");
             }
         }
     }
@@ -153,18 +131,18 @@ fn whole_answers_cross() {
 fn streams_cross_and_are_the_same_at_every_cut() {
     for (name, content, finish) in answers() {
         let events = all(&content, &finish);
-        let said = meaning(&fold(events.clone()));
+        let said = meaning(&fold(&events));
         for upstream in Protocol::ALL {
-            let bytes = stream(upstream, &events);
+            let bytes = write_stream(upstream, &events);
             let told = read(upstream, &bytes, 0).expect("a stream");
-            assert_eq!(meaning(&fold(told.clone())), said, "{name} of {upstream:?}");
+            assert_eq!(meaning(&fold(&told)), said, "{name} of {upstream:?}");
             for cut in 0..=bytes.len() {
                 let again = read(upstream, &bytes, cut);
                 assert_eq!(again.as_ref(), Some(&told), "{name} of {upstream:?}, cut at {cut}");
             }
             for client in Protocol::ALL {
-                let heard = read(client, &stream(client, &told), 0).expect("a stream");
-                assert_eq!(meaning(&fold(heard)), said, "{name}: {upstream:?} to {client:?}");
+                let heard = read(client, &write_stream(client, &told), 0).expect("a stream");
+                assert_eq!(meaning(&fold(&heard)), said, "{name}: {upstream:?} to {client:?}");
             }
         }
     }
@@ -174,7 +152,7 @@ fn streams_cross_and_are_the_same_at_every_cut() {
 fn a_stream_without_its_end_is_not_complete() {
     let events = all(&[text("Hello "), text("there.")], &Finish::Stop);
     for upstream in Protocol::ALL {
-        let bytes = stream(upstream, &events);
+        let bytes = write_stream(upstream, &events);
         let first = bytes.windows(6).position(|w| w == b"there.").expect("the last word") + 6;
         for end in 0..first {
             let told = read(upstream, &bytes[..end], end);

@@ -3,6 +3,8 @@
 use crabllm::chat::Answer;
 use crabllm::chat::Event;
 use crabllm::chat::Protocol;
+use crabllm::chat::Text;
+use crabllm::protocol::Garbage;
 
 use crate::drive;
 use crate::fixture;
@@ -18,13 +20,24 @@ const FOLDER: &str = "answers";
 /// What an upstream said.
 fn told(fixture: &Fixture) -> Vec<Event<'static>> {
     let label = fixture.label();
+    let fail = |garbage: Garbage| panic!("{label}: {garbage}");
     if !fixture.is_stream() {
-        let events = drive::read_whole(fixture.protocol, &fixture.bytes);
-        return events.unwrap_or_else(|garbage| panic!("{label}: {garbage}"));
+        return drive::read_whole(fixture.protocol, &fixture.bytes).unwrap_or_else(fail);
     }
     let bytes = frames::bytes(fixture.protocol, &fixture.bytes);
     let (events, end) = drive::read_stream(fixture.protocol, [bytes.as_slice()]);
-    end.unwrap_or_else(|garbage| panic!("{label}: {garbage}"));
+    end.map_or_else(fail, |()| events)
+}
+
+/// What a client is told: as the gateway does, the model where the upstream names none.
+fn named(mut events: Vec<Event<'static>>) -> Vec<Event<'static>> {
+    for event in &mut events {
+        if let Event::Start(start) = event
+            && start.model.is_empty()
+        {
+            start.model = Text::plain("nova-pro");
+        }
+    }
     events
 }
 
@@ -39,7 +52,7 @@ fn whole(client: Protocol, answer: &Answer<'_>) -> String {
 
 fn streamed(client: Protocol, events: &[Event<'_>]) -> String {
     let bytes = drive::write_stream(client, events);
-    format!("[{}]", frames::values(client, &bytes).join(","))
+    format!("[{}]", frames::shown(client, &bytes).join(","))
 }
 
 /// A stream for a client says what the whole answer for it says; if not, what each says.
@@ -65,7 +78,7 @@ fn same(streamed: &[Event<'static>], whole: &[Event<'static>]) -> Result<(), Str
 fn answers_are_written_for_every_protocol() {
     let (mut goldens, mut problems) = (Goldens::of(FOLDER), Vec::new());
     for fixture in fixture::all(FOLDER) {
-        let (label, events) = (fixture.label(), told(&fixture));
+        let (label, events) = (fixture.label(), named(told(&fixture)));
         let answer = drive::fold(&events);
         let clients = Protocol::ALL.map(|client| {
             let problem = both_ways(client, &events).err().filter(|_| answer.failure.is_none());
@@ -129,7 +142,7 @@ fn every_protocol_shows_what_it_can_say() {
 
 #[test]
 fn what_is_compared_is_compared() {
-    let text = |text: &str| Event::Text { choice: 0, text: crabllm::chat::Text::plain(text) };
+    let text = |text: &str| Event::Text { choice: 0, text: Text::plain(text) };
     let one = meaning(&drive::fold(&[text("a"), text("b")]));
     assert_eq!(one, meaning(&drive::fold(&[text("ab")])));
     assert_ne!(one, meaning(&drive::fold(&[text("ac")])));

@@ -45,8 +45,47 @@ fn message(line: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// What stands in the frames of a stream for a client, a JSON value for each.
-pub fn values(protocol: Protocol, bytes: &[u8]) -> Vec<String> {
+/// What every frame of a stream must repeat.
+const fn repeated(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        Protocol::Openai => &["id", "object", "created", "model"],
+        Protocol::Gemini => &["modelVersion", "responseId"],
+        Protocol::Ollama => &["model", "created_at"],
+        Protocol::Anthropic | Protocol::Bedrock => &[],
+    }
+}
+
+/// What stands in the frames of a stream for a client, a JSON value for each. What each repeats is
+/// shown of the first alone.
+pub fn shown(protocol: Protocol, bytes: &[u8]) -> Vec<String> {
+    let values = values(protocol, bytes);
+    let Some(first) = values.first() else { return Vec::new() };
+    let rest = values.iter().skip(1).map(|value| without(repeated(protocol), value, first));
+    std::iter::once(first.clone()).chain(rest).collect()
+}
+
+fn without(names: &[&str], text: &str, first: &str) -> String {
+    let own = json::validate(text.as_bytes()).expect("JSON");
+    let first = json::validate(first.as_bytes()).expect("JSON");
+    if own.as_str().is_some() || own.get("error").is_some() {
+        return text.to_owned();
+    }
+    for name in names {
+        let raw = |value: Value<'_>| value.get(name).map(|value| value.raw().to_vec());
+        assert!(raw(own).is_some() && raw(own) == raw(first), "`{name}` of {text}");
+    }
+    let kept = own.members().filter(|member| !names.iter().any(|name| member.key.is(name)));
+    let kept: Vec<String> = kept
+        .map(|member| {
+            let value = String::from_utf8_lossy(member.value.raw());
+            format!("\"{}\":{value}", member.key.decode())
+        })
+        .collect();
+    format!("{{{}}}", kept.join(","))
+}
+
+/// The values of all frames.
+fn values(protocol: Protocol, bytes: &[u8]) -> Vec<String> {
     match protocol {
         Protocol::Openai | Protocol::Anthropic | Protocol::Gemini => events(protocol, bytes),
         Protocol::Bedrock => messages(bytes),
@@ -101,7 +140,7 @@ fn messages(mut bytes: &[u8]) -> Vec<String> {
         };
         let name = pretty::quoted(name.expect("its type"));
         values.push(format!("{{\"{label}\":{name},\"payload\":{payload}}}"));
-        bytes = &bytes[message.len()..];
+        bytes = bytes.get(message.len()..).unwrap_or_default();
     }
     assert!(bytes.is_empty(), "half a message at the end");
     values

@@ -82,7 +82,9 @@ fn choice(choice: &Choice<'_>) -> Of {
     for logprobs in &choice.logprobs {
         let value: serde_json::Value = serde_json::from_slice(logprobs.raw()).expect("JSON");
         for list in ["content", "refusal"] {
-            of.logprobs.extend(value[list].as_array().cloned().unwrap_or_default());
+            of.logprobs.extend(
+                value.get(list).and_then(serde_json::Value::as_array).cloned().unwrap_or_default(),
+            );
         }
     }
     for part in &choice.parts {

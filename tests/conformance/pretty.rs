@@ -5,7 +5,7 @@ use crabllm::codec::json::Kind;
 use crabllm::codec::json::Value;
 
 /// What fits into so many columns stands on one line.
-const WIDTH: usize = 110;
+const WIDTH: usize = 130;
 
 /// The same JSON on as many lines as it needs.
 pub fn print(text: &[u8]) -> String {
@@ -32,7 +32,9 @@ fn inside(value: Value<'_>) -> Vec<(String, Value<'_>)> {
             .members()
             .map(|member| (format!("\"{}\": ", utf8(member.key.raw())), member.value))
             .collect(),
-        _ => value.elements().map(|element| (String::new(), element)).collect(),
+        Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array => {
+            value.elements().map(|element| (String::new(), element)).collect()
+        }
     }
 }
 
@@ -40,7 +42,7 @@ fn brackets(value: Value<'_>) -> Option<(char, char)> {
     match value.kind() {
         Kind::Object => Some(('{', '}')),
         Kind::Array => Some(('[', ']')),
-        _ => None,
+        Kind::Null | Kind::Bool | Kind::Number | Kind::String => None,
     }
 }
 

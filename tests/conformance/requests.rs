@@ -32,6 +32,18 @@ const MODELS: [(Protocol, &str); 11] = [
     (Protocol::Ollama, "llama3.3"),
 ];
 
+/// What reads as something else than it was written from. Gemini's least level stands for no thought
+/// at all and for little of it; an instruction of ours stands in a list and one alone does not.
+const OTHERWISE: [(&str, &str); 7] = [
+    ("effort_none.openai", "gemini-3-pro-preview"),
+    ("think.ollama", "gemini-3-pro-preview"),
+    ("thinking_off.anthropic", "gemini-3-pro-preview"),
+    ("format_object.openai", "claude-sonnet-4-5"),
+    ("format_object.openai", "claude-opus-5-5"),
+    ("think.ollama", "claude-sonnet-4-5"),
+    ("think.ollama", "claude-opus-5-5"),
+];
+
 /// A request written, or why not.
 fn write(
     models: &Models,
@@ -75,10 +87,11 @@ fn comes_back(models: &Models, label: &str, to: (Protocol, &str), body: &[u8]) {
     forget_forms(&mut read);
     let (again, losses) = write(models, &read, to)
         .unwrap_or_else(|error| panic!("{label} for {} is not written again: {error:?}", to.1));
+    assert!(losses.is_empty(), "{label} for {}: {losses:?} in its own words", to.1);
     let text = String::from_utf8_lossy;
-    if text(&again) != text(body) || !losses.is_empty() {
-        println!("{label} for {}: {losses:?}\n  {}\n  {}", to.1, text(body), text(&again));
-    }
+    let same = text(&again) == text(body);
+    let otherwise = OTHERWISE.iter().any(|(name, model)| label == *name && to.1 == *model);
+    assert_eq!(same, !otherwise, "{label} for {}:\n{}\n{}", to.1, text(body), text(&again));
 }
 
 fn golden(models: &Models, fixture: &Fixture) -> String {

@@ -6,6 +6,7 @@ use crate::chat::Losses;
 use crate::chat::Request;
 use crate::chat::Text;
 use crate::chat::ThinkingRule;
+use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::anthropic::is_own;
 use crate::protocol::anthropic::object::List;
@@ -152,6 +153,15 @@ pub fn write_counted(request: &Request<'_>, body: &mut Object<'_>) {
     }
 }
 
+/// Several answers to one request are nothing that could be left out quietly: a client counts on
+/// the second.
+pub fn one_answer(request: &Request<'_>) -> Result<(), Error> {
+    match request.choices {
+        None | Some(0 | 1) => Ok(()),
+        Some(_) => Err(Error::field("n", "`n`: this model's provider gives one answer only")),
+    }
+}
+
 /// Tells what Anthropic has no words for.
 pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
     let sampling = &request.sampling;
@@ -159,7 +169,6 @@ pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
     losses.drop_if(sampling.seed.is_some(), "seed");
     losses.drop_if(sampling.presence_penalty.is_some(), "presence_penalty");
     losses.drop_if(sampling.frequency_penalty.is_some(), "frequency_penalty");
-    losses.drop_if(request.choices.is_some_and(|n| n > 1), "n");
     losses.drop_if(request.logprobs == Some(true), "logprobs");
     losses.drop_if(request.top_logprobs.is_some_and(|n| n > 0), "top_logprobs");
     losses.drop_if(request.metadata.is_some(), "metadata");

@@ -120,6 +120,10 @@ fn budget(wish: &Thinking, facts: &Facts, given: Given, silent: Think) -> Option
     };
     let wanted = wish.budget.unwrap_or_else(by_effort);
     let (budget, max_tokens) = match given.max_tokens {
+        // Half is left for the answer, as long as that is enough to think at all.
+        Some(max) if wish.budget.is_none() => {
+            (wanted.min((max.saturating_sub(1) / 2).max(MIN_BUDGET)), max)
+        }
         Some(max) => (wanted, max),
         None => {
             // As much for the answer as there would be without a thought, if the model has it.

@@ -50,6 +50,7 @@ pub fn write(
     losses: &mut Losses,
 ) -> Result<(), Error> {
     whole(out, |out| {
+        rest::one_answer(request)?;
         let mut decided = decide(request, target, losses)?;
         let mut body = Object::open(out);
         body.string("model", target.model);

@@ -61,11 +61,17 @@ fn by_a_budget() {
         let thinking = json!({"type": "enabled", "budget_tokens": tokens});
         let found = said(wish(Some(effort)), &budget, None);
         assert_eq!(found, (thinking.clone(), NULL, json!(32_000), false), "{effort:?}");
-        let found = said(wish(Some(effort)), &budget, Some(tokens));
-        assert_eq!(found, (NULL, NULL, json!(tokens), true), "{effort:?}");
-        let found = said(wish(Some(effort)), &budget, Some(tokens + 1));
-        assert_eq!(found, (thinking, NULL, json!(tokens + 1), false), "{effort:?}");
+        let found = said(wish(Some(effort)), &budget, Some(2 * tokens + 1));
+        assert_eq!(found, (thinking, NULL, json!(2 * tokens + 1), false), "{effort:?}");
     }
+    // Half of the client's limit is left for the answer, where there is room to think at all.
+    for (max, tokens) in [(20_000, 9999), (2050, 1024), (1025, 1024)] {
+        let thinking = json!({"type": "enabled", "budget_tokens": tokens});
+        let found = said(wish(Some(Effort::High)), &budget, Some(max));
+        assert_eq!(found, (thinking, NULL, json!(max), false), "{max}");
+    }
+    let found = said(wish(Some(Effort::High)), &budget, Some(1024));
+    assert_eq!(found, (NULL, NULL, json!(1024), true));
     let found = said(wish(Some(Effort::None)), &budget, None);
     assert_eq!(found, (NULL, NULL, json!(32_000), false));
     // Room is made where the client set no limit.

@@ -307,7 +307,7 @@ fn what_cannot_be_said_is_told() {
     request.sampling.min_p = number();
     request.sampling.presence_penalty = number();
     request.sampling.frequency_penalty = number();
-    request.choices = Some(2);
+    request.choices = Some(1);
     request.logprobs = Some(true);
     request.top_logprobs = Some(3);
     request.metadata = Some(Json::fixed("{}"));
@@ -333,7 +333,6 @@ fn what_cannot_be_said_is_told() {
             "seed",
             "presence_penalty",
             "frequency_penalty",
-            "n",
             "logprobs",
             "top_logprobs",
             "metadata",
@@ -347,6 +346,14 @@ fn what_cannot_be_said_is_told() {
     let (body, losses) = tree_of(&request, &facts);
     assert_eq!(losses.get(1..4).unwrap(), ["temperature", "top_p", "top_k"]);
     assert!(body.get("temperature").or(body.get("top_p")).or(body.get("top_k")).is_none());
+}
+
+#[test]
+fn several_answers_are_refused() {
+    let mut request = asked(vec![turn(Role::User, vec![text("u")])]);
+    request.choices = Some(2);
+    let error = written(&request, &Facts::default()).unwrap_err();
+    assert_eq!((error.param, error.kind.status()), (Some("n"), 400), "{error}");
 }
 
 #[test]

@@ -246,6 +246,15 @@ fn is_taken(text: &str) -> bool {
     text.len() <= 256 && text.chars().all(allowed)
 }
 
+/// Several answers to one request are nothing that could be left out quietly: a client counts on
+/// the second.
+pub fn one_answer(request: &Request<'_>) -> Result<(), Error> {
+    match request.choices {
+        None | Some(0 | 1) => Ok(()),
+        Some(_) => Err(Error::field("n", "`n`: this model's provider gives one answer only")),
+    }
+}
+
 /// Tells what Bedrock has no words for.
 pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
     let sampling = &request.sampling;
@@ -253,7 +262,6 @@ pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
     losses.drop_if(sampling.seed.is_some(), "seed");
     losses.drop_if(sampling.presence_penalty.is_some(), "presence_penalty");
     losses.drop_if(sampling.frequency_penalty.is_some(), "frequency_penalty");
-    losses.drop_if(request.choices.is_some_and(|n| n > 1), "n");
     losses.drop_if(request.logprobs == Some(true), "logprobs");
     losses.drop_if(request.top_logprobs.is_some_and(|n| n > 0), "top_logprobs");
     losses.drop_if(request.user.is_some(), "user");

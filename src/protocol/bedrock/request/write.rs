@@ -63,6 +63,7 @@ fn write_body(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
+    options::one_answer(request)?;
     let mut decided = decide(request, target, losses)?;
     out.reserve(1024);
     let mut body = Object::open(out);

@@ -173,7 +173,7 @@ fn sampling_is_what_the_model_takes() {
     };
     let request = Request {
         sampling,
-        choices: Some(2),
+        choices: Some(1),
         logprobs: Some(true),
         top_logprobs: Some(1),
         user: Some(Text::plain("u")),
@@ -183,7 +183,7 @@ fn sampling_is_what_the_model_takes() {
         extra: vec![Extra { by: Protocol::Openai, name: "store".into(), value: Json::fixed("1") }],
         ..ask()
     };
-    let rest = ["min_p", "seed", "presence_penalty", "frequency_penalty", "n", "logprobs"];
+    let rest = ["min_p", "seed", "presence_penalty", "frequency_penalty", "logprobs"];
     let rest = [&rest[..], &["top_logprobs", "user", "parallel_tool_calls", "store"]].concat();
     let (body, losses) = written(&request, CLAUDE, &Facts::default()).unwrap();
     assert_eq!(losses, [&["temperature", "metadata", "service_tier"][..], &rest].concat());
@@ -194,6 +194,8 @@ fn sampling_is_what_the_model_takes() {
     let (body, losses) = written(&request, CLAUDE, &none).unwrap();
     assert_eq!(losses[..3], ["temperature", "top_p", "top_k"]);
     assert!(!body.contains("Config") && !body.contains("additional"));
+    let several = Request { choices: Some(2), ..ask() };
+    assert!(written(&several, CLAUDE, &Facts::default()).is_err());
     let one = Facts { sampling_together: false, ..Facts::default() };
     assert_eq!(
         written(&request, "meta.x", &one).unwrap().1[..3],

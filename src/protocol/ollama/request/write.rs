@@ -49,6 +49,10 @@ fn write_body(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
+    if request.choices.is_some_and(|count| count > 1) {
+        // Nothing that could be left out quietly: a client counts on the second.
+        return Err(Error::field("n", "`n`: this model's provider gives one answer only"));
+    }
     let mut body = Object::open(out);
     json::write_str(body.name("model"), target.model);
     write_turns::write(request, target.facts, body.name("messages"), losses)?;
@@ -121,7 +125,6 @@ fn write_options(request: &chat::Request<'_>, options: &mut Object<'_>) {
 /// What there are no words for here.
 fn note_losses(request: &chat::Request<'_>, losses: &mut Losses) {
     losses.drop_if(request.max_tokens == Some(0), "max_tokens");
-    losses.drop_if(request.choices.is_some_and(|count| count > 1), "n");
     losses.drop_if(request.parallel_tools == Some(false), "parallel_tool_calls");
     let usual = |tier: &Text<'_>| tier.is("auto") || tier.is("default");
     losses.drop_if(request.tier.as_ref().is_some_and(|tier| !usual(tier)), "service_tier");

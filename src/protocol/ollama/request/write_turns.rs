@@ -29,6 +29,10 @@ pub(super) const FUNCTION: &str = "function.";
 /// What stands between a document and what is around it.
 const GAP: &[u8] = br"\n\n";
 
+/// What stands between two texts, which others keep apart. Of the model's own it is nothing: there
+/// one text may end in the middle of a word.
+const LINE: &[u8] = br"\n";
+
 /// Appends `messages`.
 ///
 /// # Errors
@@ -135,8 +139,9 @@ impl Turns<'_, '_> {
         comma(self.out, &mut self.first);
         let mut message = Object::open(self.out);
         message.fixed("role", "\"tool\"");
-        let before: &[u8] = if result.failed { b"Error: " } else { b"" };
-        let has_images = content(before, &result.parts, self.images, &mut message, self.losses)?;
+        let before: &'static [u8] = if result.failed { b"Error: " } else { b"" };
+        let content = Contents { before, between: LINE, takes_images: self.images };
+        let has_images = content.write(&result.parts, &mut message, self.losses)?;
         if has_images {
             images(&result.parts, &mut message);
         }
@@ -166,8 +171,10 @@ impl Turns<'_, '_> {
         out.push(b'"');
         out.extend_from_slice(role.as_bytes());
         out.push(b'"');
-        let has_images = content(b"", parts, self.images, &mut message, self.losses)?;
         let is_model = role == "assistant";
+        let between = if is_model { b"" } else { LINE };
+        let content = Contents { before: b"", between, takes_images: self.images };
+        let has_images = content.write(parts, &mut message, self.losses)?;
         if is_model && parts.iter().any(|part| as_thought(part).is_some()) {
             let out = message.name("thinking");
             out.push(b'"');
@@ -186,46 +193,59 @@ impl Turns<'_, '_> {
     }
 }
 
-/// Appends the text of `parts` as `content` and tells whether there are images beside it.
-fn content(
-    before: &[u8],
-    parts: &[Part<'_>],
+/// How parts become one text.
+#[derive(Clone, Copy)]
+struct Contents {
+    /// What stands before all of them.
+    before: &'static [u8],
+    /// What stands between two.
+    between: &'static [u8],
+    /// Whether the model takes images.
     takes_images: bool,
-    message: &mut Object<'_>,
-    losses: &mut Losses,
-) -> Result<bool, Error> {
-    let out = message.name("content");
-    out.push(b'"');
-    out.extend_from_slice(before);
-    let start = out.len();
-    let (mut after_document, mut has_images) = (false, false);
-    for part in parts {
-        let (text, is_document) = match &part.content {
-            Content::Text(text) | Content::Refusal(text) => (Cow::Borrowed(text), false),
-            Content::Media(media) => match media::carried(media, takes_images, losses)? {
-                Carried::Image => {
-                    has_images = true;
-                    continue;
-                }
-                Carried::Text(text) => (text, true),
-            },
-            Content::Call(_)
-            | Content::Result(_)
-            | Content::Thinking(_)
-            | Content::Redacted
-            | Content::Other(_) => continue,
-        };
-        if text.is_empty() {
-            continue;
+}
+
+impl Contents {
+    /// Appends the text of `parts` as `content` and tells whether there are images beside it.
+    fn write(
+        self,
+        parts: &[Part<'_>],
+        message: &mut Object<'_>,
+        losses: &mut Losses,
+    ) -> Result<bool, Error> {
+        let out = message.name("content");
+        out.push(b'"');
+        out.extend_from_slice(self.before);
+        let start = out.len();
+        let (mut after_document, mut has_images) = (false, false);
+        for part in parts {
+            let (text, is_document) = match &part.content {
+                Content::Text(text) | Content::Refusal(text) => (Cow::Borrowed(text), false),
+                Content::Media(media) => match media::carried(media, self.takes_images, losses)? {
+                    Carried::Image => {
+                        has_images = true;
+                        continue;
+                    }
+                    Carried::Text(text) => (text, true),
+                },
+                Content::Call(_)
+                | Content::Result(_)
+                | Content::Thinking(_)
+                | Content::Redacted
+                | Content::Other(_) => continue,
+            };
+            if text.is_empty() {
+                continue;
+            }
+            if out.len() > start {
+                let is_apart = is_document || after_document;
+                out.extend_from_slice(if is_apart { GAP } else { self.between });
+            }
+            after_document = is_document;
+            out.extend_from_slice(text.raw());
         }
-        if (is_document || after_document) && out.len() > start {
-            out.extend_from_slice(GAP);
-        }
-        after_document = is_document;
-        out.extend_from_slice(text.raw());
+        out.push(b'"');
+        Ok(has_images)
     }
-    out.push(b'"');
-    Ok(has_images)
 }
 
 /// Appends `images`. They were looked at before.

@@ -156,9 +156,15 @@ fn caps_below_one_stay_ollamas_own() {
 #[test]
 fn texts_are_joined_and_images_stand_beside_them() {
     let image = media(MediaKind::Image, Source::Base64(text(PNG)), "image/png");
-    let request = ask(vec![user(vec![Part::text(text("a")), image, Part::text(text("b"))])]);
-    let message = &sent(&request)["messages"][0];
-    assert_eq!(*message, json(&format!(r#"{{"role":"user","content":"ab","images":["{PNG}"]}}"#)));
+    let both = || vec![Part::text(text("a")), Part::text(text("b"))];
+    let mut seen = both();
+    seen.insert(1, image);
+    // What others keep apart stands on lines of its own; the model's own words are not torn.
+    let said = Turn::new(Role::Assistant, both());
+    let messages = &sent(&ask(vec![user(seen), said]))["messages"];
+    let seen = format!(r#"{{"role":"user","content":"a\nb","images":["{PNG}"]}}"#);
+    assert_eq!(messages[0], json(&seen));
+    assert_eq!(messages[1]["content"], "ab");
 }
 
 #[test]
@@ -350,7 +356,7 @@ fn what_has_no_words_is_told() {
     let request = Request {
         parallel_tools: Some(false),
         format: Some(Format::Object),
-        choices: Some(2),
+        choices: Some(1),
         tier: Some(text("flex")),
         user: Some(text("u")),
         metadata: Some(Json::fixed("{}")),
@@ -363,7 +369,6 @@ fn what_has_no_words_is_told() {
     let names = [
         "strict",
         "logit_bias",
-        "n",
         "parallel_tool_calls",
         "service_tier",
         "user",
@@ -371,6 +376,8 @@ fn what_has_no_words_is_told() {
         "cache_control",
     ];
     assert_eq!(losses(&request), names);
+    let several = Request { choices: Some(2), ..hello() };
+    assert_eq!(written(&several, &Facts::default()).unwrap_err().param, Some("n"));
     let harmless = Request {
         parallel_tools: Some(true),
         choices: Some(1),

@@ -77,6 +77,8 @@ impl Writer {
             Event::Refusal { choice, text } => {
                 self.delta(*choice, out, |delta| text.write(delta.name("refusal")));
             }
+            // Of a thought that is not shown.
+            Event::Thinking { text, .. } if text.is_empty() => {}
             Event::Thinking { choice, text } => {
                 self.delta(*choice, out, |delta| text.write(delta.name("reasoning_content")));
             }
