@@ -121,6 +121,13 @@ impl Failure<'_> {
         }
     }
 
+    /// Whether the status by itself says what kind of refusal it is. Some providers say in words
+    /// alone that a key is wrong or a quota is used up, with the status of a bad request.
+    #[must_use]
+    pub fn status_tells(&self) -> bool {
+        Class::of_status(self.status) == self.class
+    }
+
     /// The same on its own.
     #[must_use]
     pub fn into_owned(self) -> Failure<'static> {

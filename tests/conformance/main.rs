@@ -8,6 +8,7 @@
 mod across;
 mod answers;
 mod drive;
+mod errors;
 mod fixture;
 mod frames;
 mod meaning;

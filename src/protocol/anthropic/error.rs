@@ -156,11 +156,12 @@ const fn status_of(class: Class) -> u16 {
 
 /// The status for a client of this format: the upstream's own where Anthropic gives such a one.
 #[must_use]
-pub const fn status(failure: &Failure<'_>) -> u16 {
-    match (failure.status, failure.class) {
-        // A client would try again, and nobody pays in the meantime.
-        (429, Class::Quota) => 402,
-        (status @ (400..=404 | 409 | 413 | 429 | 500 | 504 | 529), _) => status,
-        (_, class) => status_of(class),
+pub fn status(failure: &Failure<'_>) -> u16 {
+    match failure.status {
+        status @ (400..=404 | 409 | 413 | 429 | 500 | 504 | 529) if failure.status_tells() => {
+            status
+        }
+        // With 429 for a used-up quota a client would try again, and nobody pays in the meantime.
+        _ => status_of(failure.class),
     }
 }

@@ -68,6 +68,8 @@ fn words_tell_more_than_types() {
     }
     let unpaid = Failure { status: 429, ..Failure::new(Class::Quota, "m") };
     assert_eq!(status(&unpaid), 402);
+    let key = Failure { status: 400, ..Failure::new(Class::Unauthorized, "m") };
+    assert_eq!(status(&key), 401);
 }
 
 #[test]

@@ -196,12 +196,14 @@ const fn words(class: Class) -> (&'static str, Option<&'static str>) {
     }
 }
 
-/// The status for a client of this format: the upstream's own where these clients know it.
+/// The status for a client of this format: the upstream's own where these clients know it and it
+/// says what is meant.
 #[must_use]
-pub const fn status(failure: &Failure<'_>) -> u16 {
+pub fn status(failure: &Failure<'_>) -> u16 {
     match failure.status {
-        529 => 503,
-        status @ 400..=599 => status,
+        // The upstream's time ran out, not the client's.
+        408 | 529 => failure.class.status(),
+        status @ 400..=599 if failure.status_tells() => status,
         _ => failure.class.status(),
     }
 }

@@ -87,8 +87,14 @@ fn a_status_is_one_that_clients_know() {
     assert_eq!(error::status(&failure), 503);
     failure.status = 529;
     assert_eq!(error::status(&failure), 503);
-    failure.status = 402;
-    assert_eq!(error::status(&failure), 402);
     failure.status = 200;
     assert_eq!(error::status(&failure), 503);
+    let with = |status, class| error::status(&Failure { status, ..Failure::new(class, "") });
+    assert_eq!(with(402, Class::Quota), 402);
+    assert_eq!(with(422, Class::BadRequest), 422);
+    // What others say with a status that says something else here.
+    assert_eq!(with(400, Class::Quota), 429);
+    assert_eq!(with(400, Class::Unauthorized), 401);
+    assert_eq!(with(408, Class::Timeout), 504);
+    assert_eq!(with(424, Class::Server), 500);
 }
