@@ -10,6 +10,9 @@ use crate::protocol::Target;
 use crate::protocol::gemini::out;
 use crate::protocol::gemini::request::write::extras_in;
 
+/// The fewest tokens that every model takes for its thoughts.
+const LEAST: u64 = 512;
+
 /// How much, in Google's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {
@@ -41,7 +44,7 @@ pub(super) fn write(
         if let Some(visible) = asked.visible.or_else(|| asks(asked).then_some(true)) {
             out::raw(out, "includeThoughts", if visible { b"true" } else { b"false" });
         }
-        match amount(asked, target) {
+        match amount(asked, request.max_tokens, target) {
             Amount::Unsaid => {}
             Amount::Dynamic => out::raw(out, "thinkingBudget", b"-1"),
             Amount::Tokens(count) => out::number(out, "thinkingBudget", count),
@@ -63,15 +66,17 @@ fn asks(asked: &Thinking) -> bool {
         && (asked.effort.is_some() || asked.budget.is_some_and(|budget| budget > 0))
 }
 
-fn amount(asked: &Thinking, target: &Target<'_>) -> Amount {
+fn amount(asked: &Thinking, most: Option<u64>, target: &Target<'_>) -> Amount {
     let never_off = target.facts.always_thinks;
+    // Thoughts count for the answer's limit: half of it is left for what is said.
+    let room = most.map_or(u64::MAX, |most| (most / 2).max(LEAST));
     match target.facts.thinking {
         ThinkingRule::Never => Amount::Unsaid,
         ThinkingRule::Budget => match (asked.mode, asked.budget, asked.effort) {
             (Some(ThinkingMode::Off), _, _) | (_, Some(0), _) => off(never_off),
             (_, Some(budget), _) => Amount::Tokens(budget),
             (_, None, Some(Effort::None)) => off(never_off),
-            (_, None, Some(effort)) => Amount::Tokens(tokens(effort)),
+            (_, None, Some(effort)) => Amount::Tokens(tokens(effort).min(room)),
             (Some(_), None, None) => Amount::Dynamic,
             (None, None, None) => Amount::Unsaid,
         },

@@ -55,6 +55,23 @@ fn efforts_and_budgets_by_rule() {
 }
 
 #[test]
+fn half_of_a_limit_is_left_for_the_answer() {
+    let facts = Facts { thinking: ThinkingRule::Budget, ..Facts::default() };
+    for (effort, max_tokens, tokens) in [
+        (Effort::High, 60_000, 24_576),
+        (Effort::High, 9000, 4500),
+        (Effort::Low, 9000, 1024),
+        (Effort::Low, 100, 512),
+    ] {
+        let thinking = Thinking { effort: Some(effort), ..NOTHING };
+        let max_tokens = Some(max_tokens);
+        let request = Request { thinking, max_tokens, ..Request::default() };
+        let (body, _) = written(&request, &facts).unwrap();
+        assert!(body.contains(&format!("\"thinkingBudget\":{tokens}}}")), "{body}");
+    }
+}
+
+#[test]
 fn what_is_shown_is_the_clients_wish() {
     let facts = Facts { thinking: ThinkingRule::Level, ..Facts::default() };
     let asked = |visible| Thinking { effort: Some(Effort::Low), visible, ..NOTHING };
