@@ -42,3 +42,4 @@ mod stream;
 mod stream_faults;
 mod tls;
 mod translate;
+mod waits;
