@@ -152,7 +152,8 @@ impl<'c> Call<'c> {
         prepared: &mut Prepared<'_>,
         request: &mut Request,
     ) -> Result<Result<(Head, Answer), AnswerError>, Error> {
-        let late = |_| self.late("the provider did not take the request in time");
+        let late =
+            |_| self.late("the provider did not take the request in time (stream_idle_timeout)");
         let out = std::mem::take(&mut prepared.out);
         self.arm(self.timeouts.idle);
         let sent = match &mut prepared.body {

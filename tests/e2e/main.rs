@@ -38,6 +38,7 @@ mod queue;
 mod requests;
 mod routing;
 mod stall40;
+mod stalls;
 mod stream;
 mod stream_faults;
 mod tls;
