@@ -116,7 +116,7 @@ impl Health {
         self.slots.get(deployment.slot).map(|slot| slot.latency).unwrap_or_default()
     }
 
-    /// `deployment` is asked at `now`. If that is a probe, the next one is not before [`COOL`].
+    /// `deployment` is asked at `now`. If that is a probe, the next one is not before a second has passed.
     pub fn begin(&mut self, deployment: &Deployment, now: u64) {
         if self.standing(deployment, now) == Standing::Probe {
             if let Some(key) = self.keys.get_mut(deployment.key).filter(|key| **key > 0) {

@@ -15,8 +15,8 @@ const MOST_MS: u64 = 5_000;
 /// A wait longer than this is taken for this: a typing error must not bench for days.
 const LONGEST_MS: u64 = 600_000;
 
-/// Full jitter (Brooker, "Exponential Backoff And Jitter", 2015): anything from nothing to
-/// [`STEP_MS`] doubled `attempt` times, in microseconds.
+/// Full jitter (Brooker, "Exponential Backoff And Jitter", 2015): anything from nothing to 200 ms
+/// doubled `attempt` times, in microseconds.
 #[must_use]
 pub const fn backoff_us(attempt: u32, seed: u64) -> u64 {
     let doubled = if attempt < 16 { STEP_MS << attempt } else { MOST_MS };
