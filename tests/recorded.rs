@@ -16,7 +16,7 @@
 mod answers;
 #[path = "recorded/asked.rs"]
 mod asked;
-#[path = "recorded/drive.rs"]
+#[path = "conformance/drive.rs"]
 mod drive;
 #[path = "recorded/raw.rs"]
 mod raw;

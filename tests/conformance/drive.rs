@@ -11,7 +11,7 @@ use crabllm::protocol::Seed;
 use crabllm::protocol::any;
 
 /// The same for all: what is made of the same input must be the same.
-const SEED: Seed = Seed { now: 1_800_000_000, random: 7 };
+pub const SEED: Seed = Seed { now: 1_800_000_000, random: 7 };
 
 /// The events of a whole answer.
 pub fn read_whole(protocol: Protocol, body: &[u8]) -> Result<Vec<Event<'static>>, Garbage> {
@@ -37,6 +37,7 @@ pub fn read_stream<'p>(
         }
     }
     let end = reader.finish(&buffer, &mut kept);
+    assert_eq!(end.is_ok(), reader.is_done(), "{protocol:?}: a proper end is a done reader");
     (kept.0, end)
 }
 
