@@ -69,8 +69,8 @@ pub fn prepare<'c>(
     let operation = operation(x.endpoint);
     let facts = core.snapshot.models.facts(upstream, model);
     let mut chat = match operation {
-        Operation::Count => anthropic::count::read_request(request.body())?,
-        Operation::Chat | Operation::Embed => any::read_request(client, request.body())?,
+        Operation::Count => anthropic::count::read_valid_request(ask.body())?,
+        Operation::Chat | Operation::Embed => any::read_valid(client, ask.body())?,
     };
     core.signatures.restore(client, &mut chat, core.clock.now());
     forget_forms(&mut chat);

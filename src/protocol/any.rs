@@ -12,6 +12,7 @@ use crate::chat::Protocol;
 use crate::chat::Request;
 use crate::chat::Sink;
 use crate::chat::Text;
+use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
@@ -33,6 +34,20 @@ pub fn read_request(protocol: Protocol, body: &[u8]) -> Result<Request<'_>, Erro
         Protocol::Gemini => gemini::request::read(body),
         Protocol::Bedrock => bedrock::request::read(body),
         Protocol::Ollama => ollama::request::read(body),
+    }
+}
+
+/// The same of a body that was validated, as by [`Document`](crate::codec::json::Document).
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid(protocol: Protocol, body: Value<'_>) -> Result<Request<'_>, Error> {
+    match protocol {
+        Protocol::Openai => openai::request::read_valid(body),
+        Protocol::Anthropic => anthropic::request::read_valid(body),
+        Protocol::Gemini => gemini::request::read_valid(body),
+        Protocol::Bedrock => bedrock::request::read_valid(body),
+        Protocol::Ollama => ollama::request::read_valid(body),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | | |
 //! |---|---|
 //! | `request::read(body)` | a client's request into the vocabulary |
+//! | `request::read_valid(body)` | the same of a body that was validated |
 //! | `request::write(request, target, out, losses)` | the request for an upstream |
 //! | `response::read(body, seed, sink)` | an upstream's whole answer, as events |
 //! | `response::write(answer, seed, out)` | a whole answer for a client |
@@ -29,6 +30,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::chat::Facts;
+use crate::codec::json;
+use crate::codec::json::Value;
+use crate::error::Error;
+use crate::error::Kind;
 
 /// What a writer of requests is told of the upstream.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +79,19 @@ const fn mix(n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
+/// Validates a client's body, which must be an object.
+///
+/// # Errors
+/// A 400 that names the byte.
+pub fn valid(body: &[u8]) -> Result<Value<'_>, Error> {
+    json::validate_object(body).map_err(|error| invalid(&error))
+}
+
+/// What a client is told whose body is no object.
+pub fn invalid(error: &json::Error) -> Error {
+    Error::new(Kind::BadRequest, format!("the request body: {error}"))
+}
+
 /// What an upstream sent is not what its protocol allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Garbage(pub Cow<'static, str>);
@@ -93,8 +111,8 @@ impl fmt::Display for Garbage {
 
 impl std::error::Error for Garbage {}
 
-impl From<crate::codec::json::Error> for Garbage {
-    fn from(error: crate::codec::json::Error) -> Self {
+impl From<json::Error> for Garbage {
+    fn from(error: json::Error) -> Self {
         Self(error.to_string().into())
     }
 }

@@ -107,14 +107,20 @@ fn look(
 }
 
 /// What the block of `text` at `at` holds, or nothing at the text's end.
-/// A short last block is filled up with spaces, which no mask shows.
+/// Of a short last block no mask shows what is behind it.
 #[inline]
 pub fn masks_at(text: &[u8], at: usize) -> Option<Masks> {
     let rest = text.get(at..)?;
     match rest.first_chunk() {
         // By reference: a copy on the stack would be written and read for nothing.
         Some(block) => Some(masks(block)),
-        None => last(rest).map(|block| masks(&block)),
+        None => {
+            let [quote, slash, control] = short(rest, |part| {
+                let found = masks_16(part);
+                [found.quote, found.slash, found.control]
+            })?;
+            Some(Masks { quote, slash, control })
+        }
     }
 }
 
@@ -124,8 +130,52 @@ pub fn brackets_at(text: &[u8], at: usize) -> Option<Brackets> {
     let rest = text.get(at..)?;
     match rest.first_chunk() {
         Some(block) => Some(brackets(block)),
-        None => last(rest).map(|block| brackets(&block)),
+        None => {
+            let [open, close] = short(rest, |part| {
+                let found = brackets_16(part);
+                [found.open, found.close]
+            })?;
+            Some(Brackets { open, close })
+        }
     }
+}
+
+/// Bytes of a part of a block.
+pub const PART: usize = 16;
+
+/// What `find` makes of fewer bytes than a block has. They are read in parts of which the last one begins
+/// in the one before: to fill up a block would be to write bytes and wait for them.
+#[inline]
+fn short<const N: usize>(rest: &[u8], find: impl Fn(&[u8; PART]) -> [u64; N]) -> Option<[u64; N]> {
+    let mut found = [0; N];
+    let mut add = |part: &[u8; PART], at: usize| {
+        for (all, new) in found.iter_mut().zip(find(part)) {
+            *all |= new << at;
+        }
+    };
+    match rest.last_chunk() {
+        Some(end) => {
+            rest.as_chunks().0.iter().enumerate().for_each(|(n, part)| add(part, n * PART));
+            add(end, rest.len() - PART);
+        }
+        None => add(&few(rest)?, 0),
+    }
+    let known = (1 << rest.len()) - 1;
+    Some(found.map(|mask| mask & known))
+}
+
+/// Fewer bytes than a part has, with zeros behind them. They are put together in a register.
+#[inline]
+fn few(rest: &[u8]) -> Option<[u8; PART]> {
+    let behind = |from: usize| 8 * (rest.len() - from) as u32;
+    let number = if let (Some(a), Some(b)) = (rest.first_chunk(), rest.last_chunk()) {
+        u128::from(u64::from_le_bytes(*a)) | u128::from(u64::from_le_bytes(*b)) << behind(8)
+    } else if let (Some(a), Some(b)) = (rest.first_chunk(), rest.last_chunk()) {
+        u128::from(u32::from_le_bytes(*a)) | u128::from(u32::from_le_bytes(*b)) << behind(4)
+    } else {
+        rest.iter().rev().fold(0, |number, byte| number << 8 | u128::from(*byte))
+    };
+    (!rest.is_empty()).then(|| number.to_le_bytes())
 }
 
 #[cold]
@@ -165,14 +215,22 @@ pub use crate::codec::json::simd::Level;
 #[cfg(target_arch = "x86_64")]
 pub use crate::codec::json::simd::brackets;
 #[cfg(target_arch = "x86_64")]
+pub use crate::codec::json::simd::brackets_16;
+#[cfg(target_arch = "x86_64")]
 pub use crate::codec::json::simd::masks;
+#[cfg(target_arch = "x86_64")]
+pub use crate::codec::json::simd::masks_16;
 
 #[cfg(not(target_arch = "x86_64"))]
 pub use portable::Level;
 #[cfg(not(target_arch = "x86_64"))]
 pub use portable::brackets;
 #[cfg(not(target_arch = "x86_64"))]
+pub use portable::brackets_16;
+#[cfg(not(target_arch = "x86_64"))]
 pub use portable::masks;
+#[cfg(not(target_arch = "x86_64"))]
+pub use portable::masks_16;
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 pub mod portable {
@@ -181,6 +239,7 @@ pub mod portable {
     use super::Brackets;
     use super::LEN;
     use super::Masks;
+    use super::PART;
     use super::Stop;
     use crate::codec::json::escapes;
 
@@ -211,6 +270,15 @@ pub mod portable {
 
     /// Classifies the bytes of `block`.
     pub fn masks(block: &[u8; LEN]) -> Masks {
+        masks_of(block)
+    }
+
+    /// The same of a part of one.
+    pub fn masks_16(part: &[u8; PART]) -> Masks {
+        masks_of(part)
+    }
+
+    fn masks_of(block: &[u8]) -> Masks {
         Masks {
             quote: gather(block, |w| zeros(w ^ (ONES * 0x22))),
             slash: gather(block, |w| zeros(w ^ (ONES * 0x5C))),
@@ -220,6 +288,15 @@ pub mod portable {
 
     /// Finds the brackets of `block`, in strings too.
     pub fn brackets(block: &[u8; LEN]) -> Brackets {
+        brackets_of(block)
+    }
+
+    /// The same of a part of one.
+    pub fn brackets_16(part: &[u8; PART]) -> Brackets {
+        brackets_of(part)
+    }
+
+    fn brackets_of(block: &[u8]) -> Brackets {
         Brackets {
             open: gather(block, |w| zeros((w | (ONES * 0x20)) ^ (ONES * 0x7B))),
             close: gather(block, |w| zeros((w | (ONES * 0x20)) ^ (ONES * 0x7D))),
@@ -232,7 +309,7 @@ pub mod portable {
     }
 
     /// The high bits of what `find` makes of each word, one bit a byte.
-    fn gather(block: &[u8; LEN], find: impl Fn(u64) -> u64) -> u64 {
+    fn gather(block: &[u8], find: impl Fn(u64) -> u64) -> u64 {
         let (words, _) = block.as_chunks::<8>();
         words.iter().rev().fold(0, |mask, word| {
             let found = find(u64::from_le_bytes(*word)) >> 7;

@@ -3,12 +3,14 @@
 
 use serde_json::Value as Tree;
 
+use crate::codec::json::Document;
 use crate::codec::json::ErrorKind;
 use crate::codec::json::Kind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::codec::json::object;
 use crate::codec::json::validate;
+use crate::codec::json::validate_object;
 use crate::codec::json::write_str;
 
 /// Holds `data` to the reference and its parts to each other.
@@ -34,6 +36,7 @@ pub fn fuzz_json(data: &[u8]) {
         }
     }
     members(data);
+    marked(data);
 }
 
 /// Whether `data` is JSON to a reader that bounds neither depth nor numbers and, as we do, lets lone
@@ -140,4 +143,34 @@ fn members(data: &[u8]) {
         (Err(whole), Err(e)) => assert_eq!(whole, e),
         (Err(whole), Ok(())) => panic!("only one of two passes found {whole}"),
     }
+}
+
+/// Noting where parts end changes neither what is valid nor what the parts are.
+fn marked(data: &[u8]) {
+    let mut seen = 0;
+    let plain = validate_object(data);
+    match (Document::read(data, |_, _| seen += 1), &plain) {
+        (Ok(document), Ok(plain)) => {
+            assert_eq!(seen, plain.members().count());
+            same(document.value(), *plain);
+        }
+        (Err(one), Err(other)) => assert_eq!(one, *other),
+        (one, other) => panic!("{one:?} and {other:?}"),
+    }
+    assert_eq!(plain.map(drop), object(data, |_, _| ()));
+}
+
+fn same(one: Value<'_>, other: Value<'_>) {
+    assert_eq!(one.raw(), other.raw());
+    let (mut mine, mut others) = (one.elements(), other.elements());
+    while let (Some(one), Some(other)) = (mine.next(), others.next()) {
+        same(one, other);
+    }
+    assert!(mine.next().is_none() && others.next().is_none());
+    let (mut mine, mut others) = (one.members(), other.members());
+    while let (Some(one), Some(other)) = (mine.next(), others.next()) {
+        assert_eq!(one.key.raw(), other.key.raw());
+        same(one.value, other.value);
+    }
+    assert!(mine.next().is_none() && others.next().is_none());
 }

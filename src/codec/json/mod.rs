@@ -6,10 +6,12 @@
 //! lone surrogates in `\u` escapes, all of which the grammar lets through.
 
 mod block;
+mod document;
 mod error;
 mod escapes;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
+mod marks;
 mod object;
 mod scalars;
 mod scan;
@@ -27,6 +29,7 @@ mod tests;
 #[cfg(test)]
 mod tiers;
 
+pub use document::Document;
 pub use error::Error;
 pub use error::ErrorKind;
 #[cfg(any(test, fuzzing))]
@@ -43,6 +46,8 @@ pub use value::Member;
 pub use value::Members;
 pub use value::Value;
 
+use marks::Notes;
+use marks::Unmarked;
 use scan::Scan;
 
 /// How many arrays and objects may stand within each other. A request of any provider stays far
@@ -57,7 +62,7 @@ pub fn validate(text: &[u8]) -> Result<Value<'_>, Error> {
     let mut scan = Scan::new(text)?;
     let _ = scan.peek();
     let start = scan.at();
-    scan.value(0)?;
+    scan.value(0, &mut Unmarked)?;
     let raw = text.get(start..scan.at()).unwrap_or_default();
     scan.end()?;
     Ok(Value::trusted(raw))
@@ -70,11 +75,41 @@ pub fn validate(text: &[u8]) -> Result<Value<'_>, Error> {
 ///
 /// # Errors
 /// The first fault found; see `ErrorKind`.
-pub fn object<'a>(text: &'a [u8], mut visit: impl FnMut(Member<'a>, usize)) -> Result<(), Error> {
+pub fn object<'a>(text: &'a [u8], visit: impl FnMut(Member<'a>, usize)) -> Result<(), Error> {
+    members(text, begin_object(text)?, &mut Unmarked, visit)
+}
+
+/// Validates all of `text`, which must be an object.
+///
+/// # Errors
+/// The first fault found; see `ErrorKind`.
+pub fn validate_object(text: &[u8]) -> Result<Value<'_>, Error> {
+    let mut scan = begin_object(text)?;
+    let start = scan.at();
+    scan.value(0, &mut Unmarked)?;
+    let raw = text.get(start..scan.at()).unwrap_or_default();
+    scan.end()?;
+    Ok(Value::trusted(raw))
+}
+
+/// Starts at the outermost brace of `text`.
+fn begin_object(text: &[u8]) -> Result<Scan<'_>, Error> {
     let mut scan = Scan::new(text)?;
-    if !scan.eat(b'{') {
-        return Err(scan.fault(ErrorKind::ExpectedObject));
+    match scan.peek() {
+        Some(b'{') => Ok(scan),
+        Some(_) | None => Err(scan.fault(ErrorKind::ExpectedObject)),
     }
+}
+
+/// Goes through the object that `scan` is at, to the end of `text`.
+#[inline]
+fn members<'a>(
+    text: &'a [u8],
+    mut scan: Scan<'a>,
+    notes: &mut impl Notes,
+    mut visit: impl FnMut(Member<'a>, usize),
+) -> Result<(), Error> {
+    let _ = scan.eat(b'{');
     if scan.eat(b'}') {
         return scan.end();
     }
@@ -82,7 +117,7 @@ pub fn object<'a>(text: &'a [u8], mut visit: impl FnMut(Member<'a>, usize)) -> R
         let key = Str::trusted(scan.key()?);
         let _ = scan.peek();
         let start = scan.at();
-        scan.value(1)?;
+        scan.value(1, notes)?;
         let value = Value::trusted(text.get(start..scan.at()).unwrap_or_default());
         visit(Member { key, value }, start);
         if scan.eat(b'}') {

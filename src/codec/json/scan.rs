@@ -4,6 +4,7 @@ use crate::codec::json::MAX_DEPTH;
 use crate::codec::json::error::Error;
 use crate::codec::json::error::ErrorKind;
 use crate::codec::json::error::fault;
+use crate::codec::json::marks::Notes;
 use crate::codec::json::scalars;
 use crate::codec::json::strings::Strings;
 
@@ -98,9 +99,9 @@ impl<'a> Scan<'a> {
         Ok(end)
     }
 
-    /// Passes whitespace and a value that stands within `depth` others.
+    /// Passes whitespace and a value that stands within `depth` others, and tells `notes` of its parts.
     #[inline]
-    pub fn value(&mut self, depth: usize) -> Result<(), Error> {
+    pub fn value(&mut self, depth: usize, notes: &mut impl Notes) -> Result<(), Error> {
         let mut nest = Nest { depth: 0, objects: 0 };
         let room = MAX_DEPTH - depth;
         loop {
@@ -108,8 +109,8 @@ impl<'a> Scan<'a> {
             if nest.in_object() {
                 self.name()?;
             }
-            if let Before::Value = self.begin(&mut nest, room)?
-                && self.finish(&mut nest)?
+            if let Before::Value = self.begin(&mut nest, room, notes)?
+                && self.finish(&mut nest, notes)?
             {
                 return Ok(());
             }
@@ -132,12 +133,23 @@ impl<'a> Scan<'a> {
 
     /// Passes a scalar, an empty container, or the opening of another one.
     #[inline]
-    fn begin(&mut self, nest: &mut Nest, room: usize) -> Result<Before, Error> {
-        match self.peek() {
-            Some(b'"') => self.at = self.strings.pass(self.at + 1)?,
+    fn begin(
+        &mut self,
+        nest: &mut Nest,
+        room: usize,
+        notes: &mut impl Notes,
+    ) -> Result<Before, Error> {
+        let next = self.peek();
+        let start = self.at;
+        match next {
+            Some(b'"') => {
+                self.at = self.strings.pass(start + 1)?;
+                notes.string(start, self.at);
+            }
             Some(b'{') => {
                 self.open(nest, room, true)?;
                 if !self.eat(b'}') {
+                    notes.open(start);
                     return Ok(Before::Opening);
                 }
                 nest.pop();
@@ -145,6 +157,7 @@ impl<'a> Scan<'a> {
             Some(b'[') => {
                 self.open(nest, room, false)?;
                 if !self.eat(b']') {
+                    notes.open(start);
                     return Ok(Before::Opening);
                 }
                 nest.pop();
@@ -160,7 +173,7 @@ impl<'a> Scan<'a> {
 
     /// Behind a value: closes what ends here. True if nothing is open any more, false behind a comma.
     #[inline]
-    fn finish(&mut self, nest: &mut Nest) -> Result<bool, Error> {
+    fn finish(&mut self, nest: &mut Nest, notes: &mut impl Notes) -> Result<bool, Error> {
         while nest.depth > 0 {
             let object = nest.in_object();
             let (close, kind) = if object {
@@ -176,6 +189,7 @@ impl<'a> Scan<'a> {
                 Some(byte) if byte == close => {
                     self.at += 1;
                     nest.pop();
+                    notes.close(self.at);
                 }
                 Some(_) | None => return Err(self.fault(kind)),
             }

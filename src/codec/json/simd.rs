@@ -46,6 +46,7 @@ use crate::codec::json::block;
 use crate::codec::json::block::Brackets;
 use crate::codec::json::block::LEN;
 use crate::codec::json::block::Masks;
+use crate::codec::json::block::PART;
 use crate::codec::json::block::Stop;
 use crate::codec::json::escapes;
 
@@ -319,6 +320,41 @@ pub fn brackets(block: &[u8; LEN]) -> Brackets {
     unsafe { brackets_sse2(block) }
 }
 
+/// The same of a part of one.
+#[inline]
+pub fn masks_16(part: &[u8; PART]) -> Masks {
+    // SAFETY: the only precondition is that the CPU has SSE2, without which this does not compile.
+    unsafe { masks_16_sse2(part) }
+}
+
+/// The same of a part of one.
+#[inline]
+pub fn brackets_16(part: &[u8; PART]) -> Brackets {
+    // SAFETY: the only precondition is that the CPU has SSE2, without which this does not compile.
+    unsafe { brackets_16_sse2(part) }
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn masks_16_sse2(part: &[u8; PART]) -> Masks {
+    let bytes = load_16(part);
+    Masks {
+        quote: bits(_mm_cmpeq_epi8(bytes, splat(b'"'))),
+        slash: bits(_mm_cmpeq_epi8(bytes, splat(b'\\'))),
+        control: bits(below_space(bytes)),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn brackets_16_sse2(part: &[u8; PART]) -> Brackets {
+    let folded = _mm_or_si128(load_16(part), splat(0x20));
+    Brackets {
+        open: bits(_mm_cmpeq_epi8(folded, splat(b'{'))),
+        close: bits(_mm_cmpeq_epi8(folded, splat(b'}'))),
+    }
+}
+
 #[inline]
 #[target_feature(enable = "sse2")]
 fn masks_sse2(block: &[u8; LEN]) -> Masks {
@@ -348,11 +384,17 @@ fn brackets_sse2(block: &[u8; LEN]) -> Brackets {
 #[target_feature(enable = "sse2")]
 fn load(block: &[u8; LEN]) -> Vectors {
     let mut vectors = [splat(0); 4];
-    for (vector, part) in vectors.iter_mut().zip(block.as_chunks::<16>().0) {
-        let bits = u128::from_le_bytes(*part);
-        *vector = _mm_set_epi64x((bits >> 64) as i64, bits as i64);
+    for (vector, part) in vectors.iter_mut().zip(block.as_chunks().0) {
+        *vector = load_16(part);
     }
     vectors
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn load_16(part: &[u8; PART]) -> __m128i {
+    let bits = u128::from_le_bytes(*part);
+    _mm_set_epi64x((bits >> 64) as i64, bits as i64)
 }
 
 #[inline]
@@ -383,6 +425,11 @@ fn below_space(vector: __m128i) -> __m128i {
 #[inline]
 #[target_feature(enable = "sse2")]
 fn gather([a, b, c, d]: Vectors) -> u64 {
-    let bits = |v| u64::from(_mm_movemask_epi8(v) as u32);
     bits(a) | bits(b) << 16 | bits(c) << 32 | bits(d) << 48
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn bits(vector: __m128i) -> u64 {
+    u64::from(_mm_movemask_epi8(vector) as u32)
 }

@@ -6,11 +6,8 @@ use crate::codec::json::block;
 use crate::codec::json::block::Level;
 use crate::codec::json::block::Stop;
 
-/// Strings are looked at byte by byte up to here, which is where most names end.
-const SHORT: usize = 16;
-
 /// The end of the value that starts `text`.
-#[inline]
+#[inline(never)]
 pub fn value_end(text: &[u8]) -> usize {
     match text.first() {
         Some(b'"') => string_end(text, 1),
@@ -22,16 +19,41 @@ pub fn value_end(text: &[u8]) -> usize {
 /// The end, with its closing quote, of the string whose opening quote is before `start`.
 #[inline]
 pub fn string_end(text: &[u8], start: usize) -> usize {
-    let head = text.get(start..).unwrap_or_default().iter().take(SHORT);
-    match head.enumerate().find(|(_, byte)| matches!(byte, b'"' | b'\\')) {
-        Some((length, b'"')) => start + length + 1,
-        Some((length, _)) => long_string_end(text, start + length),
-        None => long_string_end(text, start + SHORT),
+    // Most names end here.
+    let Some(head) = text.get(start..).and_then(<[u8]>::first_chunk) else {
+        return near_string_end(text, start);
+    };
+    let masks = block::masks_16(head);
+    let stops = masks.quote | masks.slash;
+    let lowest = stops & stops.wrapping_neg();
+    let length = stops.trailing_zeros() as usize;
+    if masks.quote & lowest != 0 {
+        return start + length + 1;
+    }
+    long_string_end(text, start + length.min(block::PART))
+}
+
+/// The same near the end of `text`.
+fn near_string_end(text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    loop {
+        match text.get(at) {
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return text.len(),
+        }
     }
 }
 
 /// The same from `at` on, which no backslash escapes and which is in the first block.
 fn long_string_end(text: &[u8], at: usize) -> usize {
+    if text.len() < block::LEN {
+        let Some(masks) = block::masks_at(text, 0) else { return text.len() };
+        let (escaped, _) = block::escaped(masks.slash, 0);
+        let quotes = masks.quote & !escaped & u64::MAX << at;
+        return text.len().min(quotes.trailing_zeros() as usize + 1);
+    }
     let mut stop = Stop::default();
     if !Level::best().seek_quote(text, at, &mut stop) {
         return text.len();

@@ -49,10 +49,22 @@ impl<'a> Str<'a> {
         }
     }
 
+    /// The bytes of what a short string means, such as a member's name, which rarely has escapes.
+    #[inline]
+    #[must_use]
+    pub fn name(self) -> Cow<'a, [u8]> {
+        // A plain loop is done before a search for bytes has begun.
+        if self.0.iter().any(|byte| *byte == b'\\') {
+            return Cow::Owned(self.unescape().into_bytes());
+        }
+        Cow::Borrowed(self.0)
+    }
+
     fn has_escapes(self) -> bool {
         memchr::memchr(b'\\', self.0).is_some()
     }
 
+    #[inline(never)]
     fn unescape(self) -> String {
         let mut out = String::with_capacity(self.0.len());
         let mut rest = self.0;

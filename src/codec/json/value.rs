@@ -2,12 +2,17 @@
 
 use std::fmt;
 
+use crate::codec::json::marks::Mark;
 use crate::codec::json::skim;
 use crate::codec::json::string::Str;
 
 /// A validated JSON value: its slice of the text, without whitespace around it.
 #[derive(Clone, Copy)]
-pub struct Value<'a>(&'a [u8]);
+pub struct Value<'a> {
+    raw: &'a [u8],
+    /// Those of its parts, as far as there are any.
+    marks: &'a [Mark],
+}
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,21 +45,26 @@ impl<'a> Value<'a> {
     /// Of anything else the walks below make no sense, though they end.
     #[must_use]
     pub const fn trusted(raw: &'a [u8]) -> Self {
-        Self(raw)
+        Self { raw, marks: &[] }
+    }
+
+    /// The same of a container whose parts have these marks.
+    pub(super) const fn marked(raw: &'a [u8], marks: &'a [Mark]) -> Self {
+        Self { raw, marks }
     }
 
     /// The value as it stands in the text. It is UTF-8.
     #[inline]
     #[must_use]
     pub const fn raw(self) -> &'a [u8] {
-        self.0
+        self.raw
     }
 
     /// What the value is; its first byte tells.
     #[inline]
     #[must_use]
     pub const fn kind(self) -> Kind {
-        match self.0.first() {
+        match self.raw.first() {
             Some(b'"') => Kind::String,
             Some(b'{') => Kind::Object,
             Some(b'[') => Kind::Array,
@@ -75,7 +85,7 @@ impl<'a> Value<'a> {
     #[inline]
     #[must_use]
     pub const fn as_bool(self) -> Option<bool> {
-        match self.0.first() {
+        match self.raw.first() {
             Some(b't') => Some(true),
             Some(b'f') => Some(false),
             Some(_) | None => None,
@@ -85,10 +95,10 @@ impl<'a> Value<'a> {
     /// The number it is, if it is written in digits alone and fits: `1.0`, `1e3` and `-0` are not.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
-        if self.0.is_empty() {
+        if self.raw.is_empty() {
             return None;
         }
-        self.0.iter().try_fold(0_u64, |n, byte| {
+        self.raw.iter().try_fold(0_u64, |n, byte| {
             let digit = char::from(*byte).to_digit(10)?;
             n.checked_mul(10)?.checked_add(u64::from(digit))
         })
@@ -98,27 +108,29 @@ impl<'a> Value<'a> {
     #[inline]
     #[must_use]
     pub fn as_str(self) -> Option<Str<'a>> {
-        self.0.strip_prefix(b"\"")?.strip_suffix(b"\"").map(Str::trusted)
+        self.raw.strip_prefix(b"\"")?.strip_suffix(b"\"").map(Str::trusted)
     }
 
     /// The members, in the order and with the duplicates of the text; none if it is no object.
     #[inline]
     #[must_use]
     pub fn members(self) -> Members<'a> {
-        Members { rest: self.0.strip_prefix(b"{").unwrap_or_default() }
+        Members(Parts::of(self, b"{"))
     }
 
     /// The elements; none if it is no array.
     #[inline]
     #[must_use]
     pub fn elements(self) -> Elements<'a> {
-        Elements { rest: self.0.strip_prefix(b"[").unwrap_or_default() }
+        Elements(Parts::of(self, b"["))
     }
 
     /// Whether it is an array without elements.
     #[must_use]
     pub fn is_empty_array(self) -> bool {
-        matches!(self.kind(), Kind::Array) && self.elements().next().is_none()
+        // Its first element need not be passed to know that there is one.
+        let inside = self.raw.strip_prefix(b"[").map(skip_separators);
+        inside.is_some_and(|inside| matches!(inside.first(), None | Some(b']')))
     }
 
     /// The value of the first member named `key`.
@@ -130,56 +142,76 @@ impl<'a> Value<'a> {
 
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(self.0))
+        f.write_str(&String::from_utf8_lossy(self.raw))
     }
 }
 
 /// Walks through the members of an object.
 #[derive(Debug, Clone)]
-pub struct Members<'a> {
-    /// What is behind the opening brace or the member before.
-    rest: &'a [u8],
-}
+pub struct Members<'a>(Parts<'a>);
 
 impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Member<'a>> {
-        let at_key = skip_separators(self.rest);
+        let at_key = skip_separators(self.0.rest);
         if at_key.first() != Some(&b'"') {
-            self.rest = &[];
+            self.0.rest = &[];
             return None;
         }
         let (key, behind) = at_key.split_at_checked(skim::string_end(at_key, 1))?;
-        let key = Value(key).as_str()?;
-        let at_value = skip_separators(behind);
-        let (value, rest) = at_value.split_at_checked(skim::value_end(at_value))?;
-        self.rest = rest;
-        Some(Member { key, value: Value(value) })
+        let key = Value::trusted(key).as_str()?;
+        let value = self.0.take(skip_separators(behind))?;
+        Some(Member { key, value })
     }
 }
 
 /// Walks through the elements of an array.
 #[derive(Debug, Clone)]
-pub struct Elements<'a> {
-    /// What is behind the opening bracket or the element before.
-    rest: &'a [u8],
-}
+pub struct Elements<'a>(Parts<'a>);
 
 impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Value<'a>> {
-        let at_value = skip_separators(self.rest);
+        let at_value = skip_separators(self.0.rest);
         if matches!(at_value.first(), None | Some(b']')) {
-            self.rest = &[];
+            self.0.rest = &[];
             return None;
         }
-        let (value, rest) = at_value.split_at_checked(skim::value_end(at_value))?;
+        self.0.take(at_value)
+    }
+}
+
+/// A place in a container.
+#[derive(Debug, Clone)]
+struct Parts<'a> {
+    /// What is behind the opening bracket or the part before.
+    rest: &'a [u8],
+    /// The length of the container.
+    len: usize,
+    /// The marks of parts in `rest`.
+    marks: &'a [Mark],
+}
+
+impl<'a> Parts<'a> {
+    #[inline]
+    fn of(container: Value<'a>, open: &[u8; 1]) -> Self {
+        let rest = container.raw.strip_prefix(open).unwrap_or_default();
+        Self { rest, len: container.raw.len(), marks: container.marks }
+    }
+
+    /// Passes the value that starts `at_value`, an end of `rest`. A call would have to leave the value
+    /// in memory, and the caller to wait for it there.
+    #[inline(always)]
+    fn take(&mut self, at_value: &'a [u8]) -> Option<Value<'a>> {
+        let (len, marks) = Mark::take(&mut self.marks, self.len - at_value.len())
+            .unwrap_or_else(|| (skim::value_end(at_value), &[]));
+        let (raw, rest) = at_value.split_at_checked(len)?;
         self.rest = rest;
-        Some(Value(value))
+        Some(Value { raw, marks })
     }
 }
 

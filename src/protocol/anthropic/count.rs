@@ -5,6 +5,7 @@ use crate::chat::Request;
 use crate::codec::json;
 use crate::codec::json::Value;
 use crate::error::Error;
+use crate::protocol;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
 use crate::protocol::anthropic::object::Object;
@@ -15,6 +16,14 @@ use crate::protocol::anthropic::request;
 /// # Errors
 /// A 400 that names the byte or the field.
 pub fn read_request(body: &[u8]) -> Result<Request<'_>, Error> {
+    read_valid_request(protocol::valid(body)?)
+}
+
+/// The same of a body that was validated.
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid_request(body: Value<'_>) -> Result<Request<'_>, Error> {
     request::read_counted(body)
 }
 

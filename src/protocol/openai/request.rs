@@ -9,11 +9,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::codec::json;
+use crate::codec::json::Document;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::error::Kind;
+use crate::protocol;
 use crate::protocol::openai::Endpoint;
 
 /// Longest name of a model that is looked up.
@@ -30,6 +31,7 @@ pub struct Ask<'a> {
     pub token_cap: Option<u64>,
     /// How many answers.
     pub choices: u32,
+    body: Document<'a>,
     model_at: Range<usize>,
     usage: UsageEdit,
 }
@@ -95,8 +97,8 @@ impl<'a> Fields<'a> {
 /// A 400 that names the byte or the field.
 pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Ask<'_>, Error> {
     let mut fields = Fields::default();
-    json::object(body, |member, at| fields.visit(endpoint, member, at))
-        .map_err(|error| Error::new(Kind::BadRequest, format!("the request body: {error}")))?;
+    let document = Document::read(body, |member, at| fields.visit(endpoint, member, at))
+        .map_err(|error| protocol::invalid(&error))?;
     if let Some(name) = fields.twice {
         return Err(Error::field(name, format!("`{name}` stands in the request twice")));
     }
@@ -122,7 +124,7 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Ask<'_>, Error> {
         // Answers tell their usage unasked.
         Endpoint::Embeddings | Endpoint::Messages | Endpoint::CountTokens => UsageEdit::None,
     };
-    Ok(Ask { model, stream, token_cap, choices, model_at, usage })
+    Ok(Ask { model, stream, token_cap, choices, body: document, model_at, usage })
 }
 
 fn model_name(value: Value<'_>) -> Result<Cow<'_, str>, Error> {
@@ -225,6 +227,12 @@ pub struct Patch {
 }
 
 impl Ask<'_> {
+    /// The body, to be read without validating it again.
+    #[must_use]
+    pub fn body(&self) -> Value<'_> {
+        self.body.value()
+    }
+
     /// Whether the stream will tell a usage that the client did not ask for.
     #[must_use]
     pub fn hides_usage(&self) -> bool {

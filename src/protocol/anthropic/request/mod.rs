@@ -13,6 +13,7 @@ mod tools;
 mod write;
 
 pub use read::read;
+pub use read::read_valid;
 pub use write::write;
 
 pub(super) use parts::write_arguments;

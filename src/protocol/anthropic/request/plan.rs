@@ -83,8 +83,11 @@ impl<'r, 'a> Plan<'r, 'a> {
         losses: &mut Losses,
     ) -> Result<Self, Error> {
         let mut plan = Self::default();
+        // Room for the person's turn that may have to be put before all others.
+        plan.groups.reserve(request.turns.len() + 1);
         for (at, turn) in request.turns.iter().enumerate() {
             let mut group = Group::new(turn.role);
+            group.items.reserve_exact(turn.parts.len());
             for part in &turn.parts {
                 group.items.extend(item(part, turn.role, losses)?);
             }

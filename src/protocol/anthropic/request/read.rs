@@ -9,11 +9,10 @@ use crate::chat::Role;
 use crate::chat::Text;
 use crate::chat::ThinkingMode;
 use crate::chat::Turn;
-use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::error::Kind;
+use crate::protocol;
 use crate::protocol::anthropic::extra;
 use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::blocks;
@@ -47,6 +46,14 @@ const FIELDS: [&str; 17] = [
 /// # Errors
 /// A 400 that names the byte or the field.
 pub fn read(body: &[u8]) -> Result<Request<'_>, Error> {
+    read_valid(protocol::valid(body)?)
+}
+
+/// The same of a body that was validated.
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid(body: Value<'_>) -> Result<Request<'_>, Error> {
     let request = read_counted(body)?;
     if request.max_tokens.is_none() {
         return Err(Error::field("max_tokens", "`max_tokens` is missing"));
@@ -58,11 +65,11 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, Error> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_counted(body: &[u8]) -> Result<Request<'_>, Error> {
+pub fn read_counted(body: Value<'_>) -> Result<Request<'_>, Error> {
     let mut request = Request::default();
     let mut values: [Option<Value<'_>>; FIELDS.len()] = [None; FIELDS.len()];
     let mut twice = None;
-    json::object(body, |member, _| {
+    for member in body.members() {
         let name = word(member.key);
         match FIELDS.iter().zip(&mut values).find(|(field, _)| **field == name) {
             Some((field, place)) => {
@@ -73,8 +80,7 @@ pub fn read_counted(body: &[u8]) -> Result<Request<'_>, Error> {
             None if member.value.is_null() => {}
             None => request.extra.push(extra(name, member.value)),
         }
-    })
-    .map_err(|error| Error::new(Kind::BadRequest, format!("the request body: {error}")))?;
+    }
     if let Some(field) = twice {
         return Err(wrong(field, "stands in the request twice"));
     }

@@ -188,11 +188,11 @@ fn write_group(
 ) -> Result<(), Error> {
     let mut message = Object::open(out);
     let role = match group.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
+        Role::System => r#""system""#,
+        Role::User => r#""user""#,
+        Role::Assistant => r#""assistant""#,
     };
-    message.string("role", role);
+    message.fixed("role", role);
     let prefill = last && group.role == Role::Assistant;
     write_content(group, prefill, blocks, message.key("content"))?;
     let mut known: Vec<&str> = Vec::new();

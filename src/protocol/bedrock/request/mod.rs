@@ -10,6 +10,7 @@ mod turns;
 mod write;
 
 pub use read::read;
+pub use read::read_valid;
 pub use write::write;
 
 pub(super) use parts::write_input;

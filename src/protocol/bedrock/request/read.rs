@@ -12,12 +12,11 @@ use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::chat::Turn;
-use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::error::Kind;
+use crate::protocol;
 use crate::protocol::bedrock::extra;
 use crate::protocol::bedrock::name;
 use crate::protocol::bedrock::request::blocks::Place;
@@ -41,10 +40,18 @@ const FIELDS: [&str; 8] = [
 /// # Errors
 /// A 400 that names the byte or the field.
 pub fn read(body: &[u8]) -> Result<Request<'_>, Error> {
+    read_valid(protocol::valid(body)?)
+}
+
+/// The same of a body that was validated.
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid(body: Value<'_>) -> Result<Request<'_>, Error> {
     let mut request = Request::default();
     let mut fields: [Option<Value<'_>>; 8] = [None; 8];
     let mut twice = None;
-    json::object(body, |member, _| {
+    for member in body.members() {
         let key = name(member.key);
         let known = FIELDS.iter().zip(&mut fields).find(|(field, _)| field.as_bytes() == &*key);
         match known {
@@ -55,8 +62,7 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, Error> {
             }
             None => keep(&mut request.extra, None, member),
         }
-    })
-    .map_err(|error| Error::new(Kind::BadRequest, format!("the request body: {error}")))?;
+    }
     if let Some(field) = twice {
         return Err(Error::field(field, format!("`{field}` stands in the request twice")));
     }

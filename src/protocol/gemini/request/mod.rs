@@ -14,6 +14,7 @@ mod write_media;
 mod write_tools;
 
 pub use read::read;
+pub use read::read_valid;
 pub use write::write;
 
 pub(super) use write::members;

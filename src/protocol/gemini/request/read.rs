@@ -11,7 +11,7 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::error::Kind;
+use crate::protocol;
 use crate::protocol::gemini::names;
 use crate::protocol::gemini::request::config;
 use crate::protocol::gemini::request::contents;
@@ -60,9 +60,16 @@ impl<'a> Top<'a> {
 /// # Errors
 /// A 400 that names the byte or the field.
 pub fn read(body: &[u8]) -> Result<Request<'_>, Error> {
+    read_valid(protocol::valid(body)?)
+}
+
+/// The same of a body that was validated.
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid(body: Value<'_>) -> Result<Request<'_>, Error> {
     let mut top = Top::default();
-    json::object(body, |member, _| top.visit(&member))
-        .map_err(|error| Error::new(Kind::BadRequest, format!("the request body: {error}")))?;
+    body.members().for_each(|member| top.visit(&member));
     if let Some(name) = top.twice {
         return Err(Error::field(name, format!("`{name}` stands in the request twice")));
     }

@@ -3,12 +3,10 @@
 use crate::chat::Extra;
 use crate::chat::Json;
 use crate::chat::Text;
-use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::error::Kind;
 use crate::protocol::ollama::key_of;
 use crate::protocol::ollama::own;
 
@@ -74,11 +72,10 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Validates `body` and finds them.
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
+    /// Finds them in `body`.
+    pub(super) fn read(body: Value<'a>) -> Result<Self, Error> {
         let mut fields = Self::default();
-        json::object(body, |member, _| fields.visit(&member))
-            .map_err(|error| Error::new(Kind::BadRequest, format!("the request body: {error}")))?;
+        body.members().for_each(|member| fields.visit(&member));
         match fields.twice {
             Some(field) => Err(field.wrong("stands in the request twice")),
             None => Ok(fields),

@@ -8,6 +8,7 @@ mod write;
 mod write_turns;
 
 pub use read::read;
+pub use read::read_valid;
 pub use write::write;
 
 /// Longest name of a model, in bytes.

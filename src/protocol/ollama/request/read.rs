@@ -13,6 +13,7 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
+use crate::protocol;
 use crate::protocol::ollama::key_of;
 use crate::protocol::ollama::own;
 use crate::protocol::ollama::request::MAX_MODEL;
@@ -30,6 +31,14 @@ const MAX_TOKENS: &[u8] = b"num_predict";
 /// # Errors
 /// A 400 that names the field.
 pub fn read(body: &[u8]) -> Result<chat::Request<'_>, Error> {
+    read_valid(protocol::valid(body)?)
+}
+
+/// The same of a body that was validated.
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
     let mut fields = Fields::read(body)?;
     let mut request = chat::Request {
         model: model(&fields)?,

@@ -41,13 +41,10 @@ fn extra<'a>(member: &Member<'a>) -> Extra<'a> {
     Extra { by: Protocol::Openai, name: word(member.key), value }
 }
 
-/// The name of a member, which rarely has escapes.
+/// The name of a member.
+#[inline]
 fn key<'a>(member: &Member<'a>) -> Cow<'a, [u8]> {
-    let raw = member.key.raw();
-    if raw.contains(&b'\\') {
-        return Cow::Owned(member.key.decode().into_owned().into_bytes());
-    }
-    Cow::Borrowed(raw)
+    member.key.name()
 }
 
 /// What a short string means, which rarely has escapes.

@@ -3,14 +3,11 @@
 use crate::chat::Extra;
 use crate::chat::Json;
 use crate::chat::Text;
-use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::error::Kind;
 use crate::protocol::openai::chat::extra;
-use crate::protocol::openai::chat::word;
 
 macro_rules! fields {
     ($($field:ident $name:literal,)*) => {
@@ -26,8 +23,11 @@ macro_rules! fields {
                 match self { $(Self::$field => $name,)* }
             }
 
-            fn of(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$field),)* _ => None }
+            fn of(name: &[u8]) -> Option<Self> {
+                $(if name == $name.as_bytes() {
+                    return Some(Self::$field);
+                })*
+                None
             }
         }
     };
@@ -73,11 +73,10 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Validates `body` and finds them.
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
+    /// Finds them in `body`.
+    pub(super) fn read(body: Value<'a>) -> Result<Self, Error> {
         let mut fields = Self { values: [None; Field::COUNT], twice: None, extra: Vec::new() };
-        json::object(body, |member, _| fields.visit(&member))
-            .map_err(|error| Error::new(Kind::BadRequest, format!("the request body: {error}")))?;
+        body.members().for_each(|member| fields.visit(&member));
         match fields.twice {
             Some(field) => Err(wrong(field, "stands in the request twice")),
             None => Ok(fields),
@@ -85,7 +84,7 @@ impl<'a> Fields<'a> {
     }
 
     fn visit(&mut self, member: &Member<'a>) {
-        let Some(field) = Field::of(&word(member.key)) else {
+        let Some(field) = Field::of(&member.key.name()) else {
             if !member.value.is_null() {
                 self.extra.push(extra(member));
             }

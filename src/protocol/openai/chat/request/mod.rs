@@ -12,6 +12,7 @@ mod write_tools;
 mod write_turns;
 
 pub use read::read;
+pub use read::read_valid;
 pub use write::write;
 
 use std::borrow::Cow;

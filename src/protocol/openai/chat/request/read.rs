@@ -9,6 +9,7 @@ use crate::chat::ThinkingMode;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::error::Error;
+use crate::protocol;
 use crate::protocol::openai::chat::request::fields::Field;
 use crate::protocol::openai::chat::request::fields::Fields;
 use crate::protocol::openai::chat::request::fields::wrong;
@@ -23,6 +24,14 @@ const MAX_MODEL: usize = 256;
 /// # Errors
 /// A 400 that names the field.
 pub fn read(body: &[u8]) -> Result<chat::Request<'_>, Error> {
+    read_valid(protocol::valid(body)?)
+}
+
+/// The same of a body that was validated.
+///
+/// # Errors
+/// A 400 that names the field.
+pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
     let mut fields = Fields::read(body)?;
     let (tools, tool_choice) = read_tools::tools(&fields)?;
     let most = fields.count(Field::MaxCompletionTokens)?;

@@ -20,7 +20,6 @@ use crate::protocol::openai::chat::extra;
 use crate::protocol::openai::chat::key;
 use crate::protocol::openai::chat::request::Fault;
 use crate::protocol::openai::chat::request::read_parts;
-use crate::protocol::openai::chat::word;
 
 /// Reads all messages. Results of tools that stand side by side become one turn.
 pub(super) fn read(messages: Value<'_>) -> Result<Vec<Turn<'_>>, Error> {
@@ -37,25 +36,27 @@ pub(super) fn read(messages: Value<'_>) -> Result<Vec<Turn<'_>>, Error> {
 fn add<'a>(message: Value<'a>, turns: &mut Vec<Turn<'a>>) -> Result<(), Fault> {
     let message = Message::read(message)?;
     let role = message.role.as_str().ok_or("`role` must be a string")?;
-    let role = word(role);
-    match role.as_ref() {
-        "system" => turns.push(message.said(Role::System)?),
-        "developer" => {
+    match role.name().as_ref() {
+        b"system" => turns.push(message.said(Role::System)?),
+        b"developer" => {
             let mut turn = message.said(Role::System)?;
             let value = Json::fixed("\"developer\"");
             turn.extra.push(Extra { by: Protocol::Openai, name: "role".into(), value });
             turns.push(turn);
         }
-        "user" => turns.push(message.said(Role::User)?),
-        "assistant" => turns.push(message.assistant()?),
-        "tool" | "function" => {
-            let result = message.result(&role)?;
+        b"user" => turns.push(message.said(Role::User)?),
+        b"assistant" => turns.push(message.assistant()?),
+        name @ (b"tool" | b"function") => {
+            let result = message.result(name == b"function")?;
             match turns.last_mut() {
                 Some(turn) if holds_results(turn) => turn.parts.push(result),
                 Some(_) | None => turns.push(Turn::new(Role::User, vec![result])),
             }
         }
-        other => return Err(format!("`role` is {other:?}, which is none").into()),
+        _ => {
+            let role = role.decode();
+            return Err(format!("`role` is {role:?}, which is none").into());
+        }
     }
     Ok(())
 }
@@ -116,17 +117,17 @@ impl<'a> Message<'a> {
 
     /// What a person or an operator said.
     fn said(self, role: Role) -> Result<Turn<'a>, Fault> {
-        let mut turn = Turn::new(role, Vec::new());
-        self.content(&mut turn.parts)?;
+        let mut turn = Turn::new(role, self.content()?);
         turn.extra = self.rest();
         Ok(turn)
     }
 
     fn assistant(self) -> Result<Turn<'a>, Fault> {
-        let mut turn = Turn::new(Role::Assistant, Vec::new());
+        let mut turn = Turn::new(Role::Assistant, self.content()?);
         let thought = self.reasoning.and_then(Text::from_value).filter(|text| !text.is_empty());
-        turn.parts.extend(thought.map(|text| Part::new(Content::Thinking(text))));
-        self.content(&mut turn.parts)?;
+        if let Some(text) = thought {
+            turn.parts.insert(0, Part::new(Content::Thinking(text)));
+        }
         if let Some(value) = self.refusal {
             let words = Text::from_value(value).ok_or("`refusal` must be a string")?;
             if !words.is_empty() {
@@ -149,14 +150,13 @@ impl<'a> Message<'a> {
         Ok(turn)
     }
 
-    fn result(self, role: &str) -> Result<Part<'a>, Fault> {
+    fn result(self, older: bool) -> Result<Part<'a>, Fault> {
         let id = match self.tool_call_id.map(Text::from_value) {
             Some(Some(id)) => id,
-            None if role == "function" => Text::default(),
+            None if older => Text::default(),
             Some(None) | None => return Err("`tool_call_id` must be a string".into()),
         };
-        let mut parts = Vec::new();
-        self.content(&mut parts)?;
+        let mut parts = self.content()?;
         // A tool that returned nothing.
         parts.retain(|part| !matches!(&part.content, Content::Text(text) if text.is_empty()));
         let name = self.name.and_then(Text::from_value);
@@ -165,22 +165,20 @@ impl<'a> Message<'a> {
         Ok(part)
     }
 
-    fn content(&self, parts: &mut Vec<Part<'a>>) -> Result<(), Fault> {
-        let Some(content) = self.content else { return Ok(()) };
-        if let Some(text) = Text::from_value(content) {
-            parts.reserve_exact(1);
-            parts.push(Part::text(text));
+    fn content(&self) -> Result<Vec<Part<'a>>, Fault> {
+        let Some(content) = self.content else { return Ok(Vec::new()) };
+        let mut parts = if let Some(text) = Text::from_value(content) {
+            // Made where it stays: a part is large.
+            vec![Part::text(text)]
         } else if content.kind() == JsonKind::Array {
-            for value in content.elements() {
-                parts.push(read_parts::part(value)?);
-            }
+            content.elements().map(read_parts::part).collect::<Result<_, _>>()?
         } else {
             return Err("`content` must be a string or an array".into());
-        }
+        };
         if let (Some(mark), Some(last)) = (self.mark, parts.last_mut()) {
             last.cache = Some(read_parts::cache(mark));
         }
-        Ok(())
+        Ok(parts)
     }
 
     /// What is only carried.
