@@ -9,13 +9,18 @@ use crate::codec::json::scalars;
 use crate::codec::json::strings::Strings;
 
 /// A place in a text, of which everything before is checked. The text is UTF-8.
-///
-/// What is not inlined is given the place as a number and not `self`, so that it stays in a register.
 #[derive(Debug)]
 pub struct Scan<'a> {
+    place: Place<'a>,
+    strings: Strings<'a>,
+}
+
+/// The place itself. It is small and copied, so that it stays in registers for as long as nothing that
+/// is not inlined is given a pointer to it.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
     text: &'a [u8],
     at: usize,
-    strings: Strings<'a>,
 }
 
 /// The arrays and objects around a place: how many, and for each a bit that is set for an object.
@@ -45,27 +50,85 @@ impl<'a> Scan<'a> {
     #[inline]
     pub fn new(text: &'a [u8]) -> Result<Self, Error> {
         match simdutf8::basic::from_utf8(text) {
-            Ok(_) => Ok(Self { text, at: 0, strings: Strings::new(text) }),
+            Ok(_) => Ok(Self { place: Place { text, at: 0 }, strings: Strings::new(text) }),
             Err(_) => Err(not_utf8(text)),
         }
     }
 
     /// Offset of the next byte.
     pub const fn at(&self) -> usize {
-        self.at
+        self.place.at
     }
 
     /// Passes whitespace and takes `byte` if it is next.
     #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        self.place.eat(byte)
     }
 
     /// Passes whitespace; the byte behind it, if any.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        self.place.peek()
+    }
+
+    /// Passes whitespace, a member's name and the colon. The result is the name between its quotes.
+    #[inline(never)]
+    pub fn key(&mut self) -> Result<&'a [u8], Error> {
+        let mut place = self.place;
+        let _ = place.peek();
+        let start = place.at + 1;
+        let end = place.name(&mut self.strings)?;
+        self.place = place;
+        Ok(place.text.get(start..end).unwrap_or_default())
+    }
+
+    /// Passes whitespace and a value that stands within `depth` others, and tells `notes` of its parts.
+    #[inline(never)]
+    pub fn value(&mut self, depth: usize, notes: &mut impl Notes) -> Result<(), Error> {
+        let (mut place, strings) = (self.place, &mut self.strings);
+        let mut nest = Nest { depth: 0, objects: 0 };
+        let room = MAX_DEPTH - depth;
+        loop {
+            // One place for all names, of the first member and of those behind a comma.
+            if nest.in_object() {
+                place.name(strings)?;
+            }
+            if let Before::Value = place.begin(strings, &mut nest, room, notes)?
+                && place.finish(&mut nest, notes)?
+            {
+                self.place = place;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Checks that only whitespace is left.
+    pub fn end(mut self) -> Result<(), Error> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(Error { at: self.at(), kind: ErrorKind::TrailingBytes }),
+        }
+    }
+
+    /// The fault `kind` here; the end of the text is always the same one.
+    #[inline]
+    pub const fn fault(&self, kind: ErrorKind) -> Error {
+        self.place.fault(kind)
+    }
+}
+
+// All inlined: each is called from one place or two, and a call would put the place into memory.
+impl Place<'_> {
+    #[inline(always)]
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    #[inline(always)]
+    fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.get(self.at) {
                 // All others in one comparison, because most places have no whitespace.
@@ -76,22 +139,13 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Passes whitespace, a member's name and the colon. The result is the name between its quotes.
-    #[inline]
-    pub fn key(&mut self) -> Result<&'a [u8], Error> {
-        let _ = self.peek();
-        let start = self.at + 1;
-        let end = self.name()?;
-        Ok(self.text.get(start..end).unwrap_or_default())
-    }
-
-    /// The same; the result is where the name ends.
-    #[inline]
-    fn name(&mut self) -> Result<usize, Error> {
+    /// Passes whitespace, a member's name and the colon; the result is where the name ends.
+    #[inline(always)]
+    fn name(&mut self, strings: &mut Strings<'_>) -> Result<usize, Error> {
         if !self.eat(b'"') {
             return Err(self.fault(ErrorKind::ExpectedKey));
         }
-        self.at = self.strings.pass(self.at)?;
+        self.at = strings.pass(self.at)?;
         let end = self.at - 1;
         if !self.eat(b':') {
             return Err(self.fault(ErrorKind::ExpectedColon));
@@ -99,42 +153,11 @@ impl<'a> Scan<'a> {
         Ok(end)
     }
 
-    /// Passes whitespace and a value that stands within `depth` others, and tells `notes` of its parts.
-    #[inline]
-    pub fn value(&mut self, depth: usize, notes: &mut impl Notes) -> Result<(), Error> {
-        let mut nest = Nest { depth: 0, objects: 0 };
-        let room = MAX_DEPTH - depth;
-        loop {
-            // One place for all names, of the first member and of those behind a comma.
-            if nest.in_object() {
-                self.name()?;
-            }
-            if let Before::Value = self.begin(&mut nest, room, notes)?
-                && self.finish(&mut nest, notes)?
-            {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Checks that only whitespace is left.
-    pub fn end(mut self) -> Result<(), Error> {
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(Error { at: self.at, kind: ErrorKind::TrailingBytes }),
-        }
-    }
-
-    /// The fault `kind` here; the end of the text is always the same one.
-    #[inline]
-    pub const fn fault(&self, kind: ErrorKind) -> Error {
-        fault(self.text, self.at, kind)
-    }
-
     /// Passes a scalar, an empty container, or the opening of another one.
-    #[inline]
+    #[inline(always)]
     fn begin(
         &mut self,
+        strings: &mut Strings<'_>,
         nest: &mut Nest,
         room: usize,
         notes: &mut impl Notes,
@@ -143,7 +166,7 @@ impl<'a> Scan<'a> {
         let start = self.at;
         match next {
             Some(b'"') => {
-                self.at = self.strings.pass(start + 1)?;
+                self.at = strings.pass(start + 1)?;
                 notes.string(start, self.at);
             }
             Some(b'{') => {
@@ -172,7 +195,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Behind a value: closes what ends here. True if nothing is open any more, false behind a comma.
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self, nest: &mut Nest, notes: &mut impl Notes) -> Result<bool, Error> {
         while nest.depth > 0 {
             let object = nest.in_object();
@@ -197,7 +220,7 @@ impl<'a> Scan<'a> {
         Ok(true)
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, nest: &mut Nest, room: usize, object: bool) -> Result<(), Error> {
         if nest.depth >= room {
             return Err(self.fault(ErrorKind::TooDeep));
@@ -205,6 +228,11 @@ impl<'a> Scan<'a> {
         nest.push(object);
         self.at += 1;
         Ok(())
+    }
+
+    #[inline]
+    const fn fault(&self, kind: ErrorKind) -> Error {
+        fault(self.text, self.at, kind)
     }
 }
 

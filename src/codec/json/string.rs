@@ -54,7 +54,7 @@ impl<'a> Str<'a> {
     #[must_use]
     pub fn name(self) -> Cow<'a, [u8]> {
         // A plain loop is done before a search for bytes has begun.
-        if self.0.iter().any(|byte| *byte == b'\\') {
+        if self.0.iter().any(|byte| matches!(byte, b'\\')) {
             return Cow::Owned(self.unescape().into_bytes());
         }
         Cow::Borrowed(self.0)

@@ -27,7 +27,7 @@ impl<'a> Strings<'a> {
 
     /// Passes over the string whose opening quote is before `at`; the result is behind the closing
     /// one. Its UTF-8 is not looked at. Calls must go forward.
-    #[inline]
+    #[inline(always)]
     pub fn pass(&mut self, at: usize) -> Result<usize, Error> {
         if at < self.block.end {
             let stops = self.stops() & u64::MAX << (at % block::LEN);

@@ -66,6 +66,25 @@ impl<'r, 'a> Group<'r, 'a> {
     const fn new(role: Role) -> Self {
         Self { role, items: Vec::new(), extra: Vec::new() }
     }
+
+    /// Adds what `turn` says.
+    fn fill(&mut self, turn: &'r Turn<'a>, losses: &mut Losses) -> Result<(), Error> {
+        self.items.reserve_exact(turn.parts.len());
+        for part in &turn.parts {
+            if let Content::Text(text) = &part.content
+                && !text.is_blank()
+            {
+                // As nearly every part is.
+                self.items.push(Item::Part(part));
+            } else {
+                self.items.extend(item(part, turn.role, losses)?);
+            }
+        }
+        if !turn.extra.is_empty() {
+            self.extra.extend(own_extras(turn, losses));
+        }
+        Ok(())
+    }
 }
 
 fn refuse(rule: &str) -> Error {
@@ -86,18 +105,18 @@ impl<'r, 'a> Plan<'r, 'a> {
         // Room for the person's turn that may have to be put before all others.
         plan.groups.reserve(request.turns.len() + 1);
         for (at, turn) in request.turns.iter().enumerate() {
-            let mut group = Group::new(turn.role);
-            group.items.reserve_exact(turn.parts.len());
-            for part in &turn.parts {
-                group.items.extend(item(part, turn.role, losses)?);
+            if turn.role != Role::System {
+                plan.add(turn, losses)?;
+                continue;
             }
-            group.extra = own_extras(turn, losses);
             let rest = request.turns.get(at + 1..).unwrap_or_default();
-            let between = || facts.system_between && plan.system_may_follow(rest);
-            if turn.role == Role::System && (group.items.is_empty() || !between()) {
+            let between = facts.system_between && plan.system_may_follow(rest);
+            let mut group = Group::new(Role::System);
+            group.fill(turn, losses)?;
+            if group.items.is_empty() || !between {
                 plan.system.extend(group.items.iter().filter_map(Item::part));
             } else {
-                plan.add(group);
+                plan.merge(group);
             }
         }
         plan.answer_calls()?;
@@ -112,14 +131,28 @@ impl<'r, 'a> Plan<'r, 'a> {
         Ok(plan)
     }
 
-    fn add(&mut self, group: Group<'r, 'a>) {
+    /// Adds a turn of the person's or the model's. The group is filled where it stays.
+    fn add(&mut self, turn: &'r Turn<'a>, losses: &mut Losses) -> Result<(), Error> {
+        let new = self.groups.last().is_none_or(|last| last.role != turn.role);
+        if new {
+            self.groups.push(Group::new(turn.role));
+        }
+        if let Some(group) = self.groups.last_mut() {
+            group.fill(turn, losses)?;
+            // Nothing said by the model is no turn; by the person it is.
+            if new && group.items.is_empty() && turn.role == Role::Assistant {
+                self.groups.pop();
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, group: Group<'r, 'a>) {
         match self.groups.last_mut().filter(|last| last.role == group.role) {
             Some(last) => {
                 last.items.extend(group.items);
                 last.extra.extend(group.extra);
             }
-            // Nothing said by the model is no turn; by the person it is.
-            None if group.items.is_empty() && group.role == Role::Assistant => {}
             None => self.groups.push(group),
         }
     }

@@ -34,17 +34,21 @@ pub(super) fn read(messages: Value<'_>) -> Result<Vec<Turn<'_>>, Error> {
 }
 
 fn add<'a>(message: Value<'a>, turns: &mut Vec<Turn<'a>>) -> Result<(), Fault> {
-    let message = Message::read(message)?;
-    let role = message.role.as_str().ok_or("`role` must be a string")?;
+    // It is large, and read and emptied where it is: moved, it would be copied each time.
+    let mut found = Message::default();
+    found.read(message)?;
+    let message = &mut found;
+    let role = message.role.and_then(Value::as_str).ok_or("`role` must be a string")?;
     match role.name().as_ref() {
-        b"system" => turns.push(message.said(Role::System)?),
-        b"developer" => {
+        b"user" => turns.push(message.said(Role::User)?),
+        name @ (b"system" | b"developer") => {
             let mut turn = message.said(Role::System)?;
-            let value = Json::fixed("\"developer\"");
-            turn.extra.push(Extra { by: Protocol::Openai, name: "role".into(), value });
+            if name == b"developer" {
+                let value = Json::fixed("\"developer\"");
+                turn.extra.push(Extra { by: Protocol::Openai, name: "role".into(), value });
+            }
             turns.push(turn);
         }
-        b"user" => turns.push(message.said(Role::User)?),
         b"assistant" => turns.push(message.assistant()?),
         name @ (b"tool" | b"function") => {
             let result = message.result(name == b"function")?;
@@ -66,8 +70,9 @@ fn holds_results(turn: &Turn<'_>) -> bool {
 }
 
 /// The members of a message that mean something in some role.
+#[derive(Default)]
 struct Message<'a> {
-    role: Value<'a>,
+    role: Option<Value<'a>>,
     content: Option<Value<'a>>,
     name: Option<Value<'a>>,
     tool_calls: Option<Value<'a>>,
@@ -80,49 +85,38 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn read(value: Value<'a>) -> Result<Self, Fault> {
+    fn read(&mut self, value: Value<'a>) -> Result<(), Fault> {
         if value.kind() != JsonKind::Object {
             return Err("it must be an object".into());
         }
-        let mut message = Self {
-            role: Value::trusted(b"null"),
-            content: None,
-            name: None,
-            tool_calls: None,
-            tool_call_id: None,
-            function_call: None,
-            refusal: None,
-            reasoning: None,
-            mark: None,
-            extra: Vec::new(),
-        };
         for member in value.members().filter(|member| !member.value.is_null()) {
             let value = member.value;
             match key(&member).as_ref() {
-                b"role" => message.role = value,
-                b"content" => message.content = Some(value),
-                b"name" => message.name = Some(value),
-                b"tool_calls" => message.tool_calls = Some(value),
-                b"tool_call_id" => message.tool_call_id = Some(value),
-                b"function_call" => message.function_call = Some(value),
-                b"refusal" => message.refusal = Some(value),
-                b"reasoning_content" => message.reasoning = Some(value),
-                b"reasoning" if message.reasoning.is_none() => message.reasoning = Some(value),
-                b"cache_control" => message.mark = Some(value),
-                _ => message.extra.push(extra(&member)),
+                b"role" => self.role = Some(value),
+                b"content" => self.content = Some(value),
+                b"name" => self.name = Some(value),
+                b"tool_calls" => self.tool_calls = Some(value),
+                b"tool_call_id" => self.tool_call_id = Some(value),
+                b"function_call" => self.function_call = Some(value),
+                b"refusal" => self.refusal = Some(value),
+                b"reasoning_content" => self.reasoning = Some(value),
+                b"reasoning" if self.reasoning.is_none() => self.reasoning = Some(value),
+                b"cache_control" => self.mark = Some(value),
+                _ => self.extra.push(extra(&member)),
             }
         }
-        Ok(message)
+        Ok(())
     }
 
     /// What a person or an operator said.
-    fn said(self, role: Role) -> Result<Turn<'a>, Fault> {
+    #[inline]
+    fn said(&mut self, role: Role) -> Result<Turn<'a>, Fault> {
         let mut turn = Turn::new(role, self.content()?);
         turn.extra = self.rest();
         Ok(turn)
     }
 
-    fn assistant(self) -> Result<Turn<'a>, Fault> {
+    fn assistant(&mut self) -> Result<Turn<'a>, Fault> {
         let mut turn = Turn::new(Role::Assistant, self.content()?);
         let thought = self.reasoning.and_then(Text::from_value).filter(|text| !text.is_empty());
         if let Some(text) = thought {
@@ -150,7 +144,7 @@ impl<'a> Message<'a> {
         Ok(turn)
     }
 
-    fn result(self, older: bool) -> Result<Part<'a>, Fault> {
+    fn result(&mut self, older: bool) -> Result<Part<'a>, Fault> {
         let id = match self.tool_call_id.map(Text::from_value) {
             Some(Some(id)) => id,
             None if older => Text::default(),
@@ -161,10 +155,11 @@ impl<'a> Message<'a> {
         parts.retain(|part| !matches!(&part.content, Content::Text(text) if text.is_empty()));
         let name = self.name.and_then(Text::from_value);
         let mut part = Part::new(Content::Result(CallResult { id, name, parts, failed: false }));
-        part.extra = self.extra;
+        part.extra = std::mem::take(&mut self.extra);
         Ok(part)
     }
 
+    #[inline]
     fn content(&self) -> Result<Vec<Part<'a>>, Fault> {
         let Some(content) = self.content else { return Ok(Vec::new()) };
         let mut parts = if let Some(text) = Text::from_value(content) {
@@ -182,8 +177,8 @@ impl<'a> Message<'a> {
     }
 
     /// What is only carried.
-    fn rest(self) -> Vec<Extra<'a>> {
-        let mut extra = self.extra;
+    fn rest(&mut self) -> Vec<Extra<'a>> {
+        let mut extra = std::mem::take(&mut self.extra);
         let name = self.name.map(Json::of);
         extra.extend(name.map(|value| Extra {
             by: Protocol::Openai,
