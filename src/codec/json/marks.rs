@@ -66,8 +66,8 @@ pub struct Marks {
 impl Marks {
     /// For a text of `len` bytes whose outermost container starts at `root`.
     pub fn new(len: usize, root: usize) -> Self {
-        // A long text has longer parts.
-        const EACH: usize = 64;
+        // A guess, so that few texts need more: a long text has longer parts.
+        const EACH: usize = 32;
         const FIRST: usize = 256;
         let max = if u32::try_from(len).is_ok() { MAX } else { 0 };
         let marks = Vec::with_capacity((len / EACH).min(FIRST).min(max));

@@ -103,20 +103,23 @@ fn container_end(text: &[u8]) -> usize {
 }
 
 /// Adds a block's brackets to `depth`; the bit at which it came back to zero.
+///
+/// One at a time: not every CPU can count bits, and most blocks have few brackets.
 #[inline]
-fn closing(mut open: u64, mut close: u64, depth: &mut usize) -> Option<u32> {
-    while close != 0 {
-        let lowest = close & close.wrapping_neg();
-        let before = open & (lowest - 1);
-        *depth += before.count_ones() as usize;
-        *depth = depth.saturating_sub(1);
-        if *depth == 0 {
-            return Some(lowest.trailing_zeros());
+fn closing(open: u64, close: u64, depth: &mut usize) -> Option<u32> {
+    let mut brackets = open | close;
+    while brackets != 0 {
+        let lowest = brackets & brackets.wrapping_neg();
+        if close & lowest == 0 {
+            *depth += 1;
+        } else {
+            *depth = depth.saturating_sub(1);
+            if *depth == 0 {
+                return Some(lowest.trailing_zeros());
+            }
         }
-        open ^= before;
-        close ^= lowest;
+        brackets ^= lowest;
     }
-    *depth += open.count_ones() as usize;
     None
 }
 

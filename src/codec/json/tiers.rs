@@ -1,8 +1,11 @@
 //! All levels of instructions that this CPU has find the same, byte for byte what a plain reading finds.
 
 use super::block;
+use super::block::Brackets;
 use super::block::LEN;
 use super::block::Level;
+use super::block::Masks;
+use super::block::PART;
 use super::block::Stop;
 use super::block::portable;
 
@@ -162,6 +165,40 @@ fn masks_are_the_same_on_every_target() {
         for brackets in [block::brackets(&bytes), portable::brackets(&bytes)] {
             assert_eq!(brackets.open, bits(&|b| b == b'[' || b == b'{'));
             assert_eq!(brackets.close, bits(&|b| b == b']' || b == b'}'));
+        }
+    }
+}
+
+#[test]
+fn short_blocks_show_nothing_behind_their_end() {
+    let mut random = Bytes(0x0BAD_5EED_0BAD_5EED);
+    for round in 0..4096 {
+        let text: Vec<u8> =
+            (0..round % 64).map(|_| random.next(b"\"\\[]{}\x1f\x20\x7f\x80!#Z^z~")).collect();
+        let bits = |wanted: &dyn Fn(u8) -> bool| {
+            text.iter().rev().fold(0_u64, |mask, byte| mask << 1 | u64::from(wanted(*byte)))
+        };
+        let expected = Masks {
+            quote: bits(&|b| b == b'"'),
+            slash: bits(&|b| b == b'\\'),
+            control: bits(&|b| b < 0x20),
+        };
+        let open = bits(&|b| b == b'[' || b == b'{');
+        let close = bits(&|b| b == b']' || b == b'}');
+        let brackets = Brackets { open, close };
+        let some = !text.is_empty();
+        assert_eq!(block::masks_at(&text, 0), some.then_some(expected));
+        assert_eq!(block::brackets_at(&text, 0), some.then_some(brackets));
+        if let Some(part) = text.first_chunk::<PART>() {
+            let first = u64::from(u16::MAX);
+            let quote = expected.quote & first;
+            let (slash, control) = (expected.slash & first, expected.control & first);
+            for masks in [block::masks_16(part), portable::masks_16(part)] {
+                assert_eq!(masks, Masks { quote, slash, control });
+            }
+            for found in [block::brackets_16(part), portable::brackets_16(part)] {
+                assert_eq!(found, Brackets { open: open & first, close: close & first });
+            }
         }
     }
 }

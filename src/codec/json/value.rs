@@ -99,7 +99,10 @@ impl<'a> Value<'a> {
             return None;
         }
         self.raw.iter().try_fold(0_u64, |n, byte| {
-            let digit = char::from(*byte).to_digit(10)?;
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
             n.checked_mul(10)?.checked_add(u64::from(digit))
         })
     }

@@ -12,7 +12,6 @@ use crate::chat::Protocol;
 use crate::chat::Sink;
 use crate::chat::Start;
 use crate::chat::Text;
-use crate::codec::json;
 use crate::codec::json::Member;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
@@ -113,11 +112,13 @@ impl Reading {
     /// Reads one object, and gives the usage it tells, which is for [`Reading::end`].
     pub(super) fn object<'a, S: Sink<'a> + ?Sized>(
         &mut self,
-        text: &'a [u8],
+        object: Value<'a>,
         sink: &mut S,
     ) -> Result<Option<Value<'a>>, Garbage> {
         let mut top = Top::default();
-        json::object(text, |member, _| top.visit(&member))?;
+        for member in object.members() {
+            top.visit(&member);
+        }
         if let Some(error) = top.error {
             self.fail(error::of(error, 0), None, sink);
             return Ok(None);

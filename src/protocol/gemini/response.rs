@@ -39,7 +39,7 @@ pub fn read<'a>(body: &'a [u8], seed: Seed, sink: &mut dyn Sink<'a>) -> Result<(
         }
     }
     let mut reading = Reading::new(seed);
-    let usage = reading.object(body, sink)?;
+    let usage = reading.object(json::validate_object(body)?, sink)?;
     if reading.done { Ok(()) } else { reading.end(true, usage, sink) }
 }
 

@@ -11,6 +11,7 @@ use crate::chat::Signature;
 use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json;
+use crate::codec::json::Document;
 use crate::codec::json::Value;
 use crate::codec::sse::Decoder;
 use crate::codec::sse::Frame;
@@ -118,7 +119,9 @@ impl Reader {
     }
 
     fn object(&mut self, text: &[u8], sink: &mut AnySink<'_>) -> Result<(), Garbage> {
-        if let Some(metadata) = self.reading.object(text, sink)? {
+        // What is said stands five levels deep.
+        let document = Document::read(text, |_, _| {})?;
+        if let Some(metadata) = self.reading.object(document.value(), sink)? {
             self.usage.clear();
             self.usage.extend_from_slice(metadata.raw());
         }

@@ -11,6 +11,7 @@ mod template;
 
 use crate::chat::Protocol;
 use crate::chat::Usage;
+use crate::codec::json::Member;
 use crate::codec::json::Value;
 
 /// The endpoints served.
@@ -59,26 +60,37 @@ impl Endpoint {
 pub fn usage(object: Value<'_>) -> Usage {
     let mut usage = Usage::default();
     for member in object.members() {
-        let count = || member.value.as_u64().unwrap_or(0);
-        match member.key.raw() {
-            b"prompt_tokens" => usage.prompt = count(),
-            b"completion_tokens" => usage.completion = count(),
-            b"prompt_tokens_details" => {
-                for detail in member.value.members() {
-                    let count = || detail.value.as_u64().unwrap_or(0);
-                    match detail.key.raw() {
-                        b"cached_tokens" => usage.cached = count(),
-                        b"cache_write_tokens" => usage.cache_write = count(),
-                        _ => {}
-                    }
-                }
-            }
-            b"completion_tokens_details" => {
-                let reasoning = member.value.get("reasoning_tokens");
-                usage.reasoning = reasoning.and_then(Value::as_u64).unwrap_or(0);
-            }
-            _ => {}
-        }
+        let _other = count(&member, &mut usage);
     }
     usage
+}
+
+/// Reads a member of a `usage` object. False if it is none of OpenAI's.
+fn count(member: &Member<'_>, usage: &mut Usage) -> bool {
+    let number = |value: Value<'_>| value.as_u64().unwrap_or(0);
+    match member.key.raw() {
+        b"prompt_tokens" => usage.prompt = number(member.value),
+        b"completion_tokens" => usage.completion = number(member.value),
+        b"prompt_tokens_details" => {
+            for detail in member.value.members() {
+                match detail.key.raw() {
+                    b"cached_tokens" => usage.cached = number(detail.value),
+                    b"cache_write_tokens" => usage.cache_write = number(detail.value),
+                    b"audio_tokens" => usage.audio_prompt = number(detail.value),
+                    _ => {}
+                }
+            }
+        }
+        b"completion_tokens_details" => {
+            for detail in member.value.members() {
+                match detail.key.raw() {
+                    b"reasoning_tokens" => usage.reasoning = number(detail.value),
+                    b"audio_tokens" => usage.audio_completion = number(detail.value),
+                    _ => {}
+                }
+            }
+        }
+        _ => return false,
+    }
+    true
 }

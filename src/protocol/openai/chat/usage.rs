@@ -7,25 +7,24 @@ use crate::protocol::openai;
 
 /// Reads a `usage` object.
 pub(super) fn read(object: Value<'_>) -> Usage {
-    let mut usage = openai::usage(object);
-    let mut total = None;
-    let mut loose = 0;
+    let (mut usage, mut total, mut loose, mut cached) = (Usage::default(), None, 0, 0);
     for member in object.members() {
+        if openai::count(&member, &mut usage) {
+            continue;
+        }
         let count = || member.value.as_u64().unwrap_or(0);
-        let audio = || member.value.get("audio_tokens").and_then(Value::as_u64).unwrap_or(0);
         match member.key.raw() {
-            b"prompt_tokens_details" => usage.audio_prompt = audio(),
-            b"completion_tokens_details" => usage.audio_completion = audio(),
             b"total_tokens" => total = member.value.as_u64(),
             b"reasoning_tokens" => loose = count(),
             // DeepSeek, Moonshot and Mistral, in this order.
-            b"prompt_cache_hit_tokens" | b"cached_tokens" | b"num_cached_tokens"
-                if usage.cached == 0 =>
-            {
-                usage.cached = count();
+            b"prompt_cache_hit_tokens" | b"cached_tokens" | b"num_cached_tokens" if cached == 0 => {
+                cached = count();
             }
             _ => {}
         }
+    }
+    if usage.cached == 0 {
+        usage.cached = cached;
     }
     usage.reasoning = usage.reasoning.max(loose);
     // Some (xAI) count reasoning beside the completion; only their total tells.
