@@ -6,6 +6,9 @@ use crate::codec::json::block;
 use crate::codec::json::block::Level;
 use crate::codec::json::block::Stop;
 
+/// Strings are looked at in parts up to so many, and in blocks from there on.
+const PARTS: usize = 3;
+
 /// The end of the value that starts `text`.
 #[inline(never)]
 pub fn value_end(text: &[u8]) -> usize {
@@ -19,18 +22,24 @@ pub fn value_end(text: &[u8]) -> usize {
 /// The end, with its closing quote, of the string whose opening quote is before `start`.
 #[inline]
 pub fn string_end(text: &[u8], start: usize) -> usize {
-    // Most names end here.
-    let Some(head) = text.get(start..).and_then(<[u8]>::first_chunk) else {
-        return near_string_end(text, start);
-    };
-    let masks = block::masks_16(head);
-    let stops = masks.quote | masks.slash;
-    let lowest = stops & stops.wrapping_neg();
-    let length = stops.trailing_zeros() as usize;
-    if masks.quote & lowest != 0 {
-        return start + length + 1;
+    // Most names end in the first part, and nearly all before the last.
+    let mut at = start;
+    for _ in 0..PARTS {
+        let Some(part) = text.get(at..).and_then(<[u8]>::first_chunk) else {
+            return near_string_end(text, at);
+        };
+        let masks = block::masks_16(part);
+        let stops = masks.quote | masks.slash;
+        let lowest = stops & stops.wrapping_neg();
+        if masks.quote & lowest != 0 {
+            return at + stops.trailing_zeros() as usize + 1;
+        }
+        if stops != 0 {
+            return long_string_end(text, at + stops.trailing_zeros() as usize);
+        }
+        at += block::PART;
     }
-    long_string_end(text, start + length.min(block::PART))
+    long_string_end(text, at)
 }
 
 /// The same near the end of `text`.

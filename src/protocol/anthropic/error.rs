@@ -7,7 +7,6 @@ use crate::codec::json;
 use crate::codec::json::Value;
 use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::present;
-use crate::protocol::anthropic::word;
 
 /// Anthropic's words, and what they say of a refusal.
 const WORDS: [(&str, Class); 11] = [
@@ -58,10 +57,10 @@ pub(super) fn of_value(status: u16, error: Value<'_>) -> Failure<'static> {
     let mut failure = Failure { status, ..Failure::new(Class::Server, "") };
     failure.message = text(error).unwrap_or_default();
     for member in present(error) {
-        match &*word(member.key) {
-            "type" => failure.kind = text(member.value),
-            "message" => failure.message = text(member.value).unwrap_or_default(),
-            "details" => failure.code = member.value.get("error_code").and_then(text),
+        match &*member.key.name() {
+            b"type" => failure.kind = text(member.value),
+            b"message" => failure.message = text(member.value).unwrap_or_default(),
+            b"details" => failure.code = member.value.get("error_code").and_then(text),
             _ => {}
         }
     }

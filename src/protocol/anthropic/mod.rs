@@ -60,6 +60,11 @@ fn extra<'a>(name: impl Into<Cow<'a, str>>, value: Value<'a>) -> Extra<'a> {
     Extra { by: Protocol::Anthropic, name: name.into(), value: Json::of(value) }
 }
 
+/// The same of a member of a member.
+fn extra_in<'a>(outer: &str, member: &Member<'a>) -> Extra<'a> {
+    extra(format!("{outer}.{}", word(member.key)), member.value)
+}
+
 /// The members that say something: one that is null counts as absent.
 fn present(object: Value<'_>) -> impl Iterator<Item = Member<'_>> {
     object.members().filter(|member| !member.value.is_null())

@@ -4,7 +4,6 @@ use crate::chat::Usage;
 use crate::codec::json::Value;
 use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::present;
-use crate::protocol::anthropic::word;
 
 /// Tokens as Anthropic counts them. A stream tells of them several times, not always of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,17 +20,17 @@ impl Tokens {
     /// Reads a `usage` object. What it does not tell stays as it was; what is no number is not counted.
     pub fn read(&mut self, object: Value<'_>) {
         for member in present(object) {
-            let place = match &*word(member.key) {
-                "input_tokens" => &mut self.input,
-                "cache_read_input_tokens" => &mut self.cached,
-                "cache_creation_input_tokens" => &mut self.written,
-                "output_tokens" => &mut self.output,
-                "cache_creation" => {
+            let place = match &*member.key.name() {
+                b"input_tokens" => &mut self.input,
+                b"cache_read_input_tokens" => &mut self.cached,
+                b"cache_creation_input_tokens" => &mut self.written,
+                b"output_tokens" => &mut self.output,
+                b"cache_creation" => {
                     let long = member.value.get("ephemeral_1h_input_tokens");
                     self.written_long = count(long).unwrap_or(self.written_long);
                     continue;
                 }
-                "output_tokens_details" => {
+                b"output_tokens_details" => {
                     let thinking = member.value.get("thinking_tokens");
                     self.thinking = count(thinking).unwrap_or(self.thinking);
                     continue;

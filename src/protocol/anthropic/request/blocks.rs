@@ -107,12 +107,12 @@ fn read_block(block: Value<'_>, role: Role, spot: Spot) -> Result<Part<'_>, Erro
 /// Reads the members that every block may have: its mark, and what there are no words for.
 fn dress<'a>(part: &mut Part<'a>, block: Value<'a>, known: &[&str]) {
     for member in present(block) {
-        match &*word(member.key) {
-            "type" => {}
-            "cache_control" if read_cache(member.value).is_some() => {
+        match &*member.key.name() {
+            b"type" => {}
+            b"cache_control" if read_cache(member.value).is_some() => {
                 part.cache = read_cache(member.value);
             }
-            name if known.contains(&name) => {}
+            name if known.iter().any(|known| known.as_bytes() == name) => {}
             _ => part.extra.push(extra(word(member.key), member.value)),
         }
     }

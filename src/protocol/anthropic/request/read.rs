@@ -14,6 +14,7 @@ use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol;
 use crate::protocol::anthropic::extra;
+use crate::protocol::anthropic::extra_in;
 use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::blocks;
 use crate::protocol::anthropic::request::blocks::Spot;
@@ -70,15 +71,15 @@ pub fn read_counted(body: Value<'_>) -> Result<Request<'_>, Error> {
     let mut values: [Option<Value<'_>>; FIELDS.len()] = [None; FIELDS.len()];
     let mut twice = None;
     for member in body.members() {
-        let name = word(member.key);
-        match FIELDS.iter().zip(&mut values).find(|(field, _)| **field == name) {
+        let name = member.key.name();
+        match FIELDS.iter().zip(&mut values).find(|(field, _)| field.as_bytes() == &*name) {
             Some((field, place)) => {
                 if place.replace(member.value).is_some() {
                     twice.get_or_insert(*field);
                 }
             }
             None if member.value.is_null() => {}
-            None => request.extra.push(extra(name, member.value)),
+            None => request.extra.push(extra(word(member.key), member.value)),
         }
     }
     if let Some(field) = twice {
@@ -195,9 +196,9 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
         let (mut role, mut content) = (None, None);
         let mut turn = Turn::new(Role::User, Vec::new());
         for member in present(message) {
-            match &*word(member.key) {
-                "role" => role = member.value.as_str(),
-                "content" => content = Some(member.value),
+            match &*member.key.name() {
+                b"role" => role = member.value.as_str(),
+                b"content" => content = Some(member.value),
                 _ => turn.extra.push(extra(word(member.key), member.value)),
             }
         }
@@ -269,14 +270,14 @@ fn read_output<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), Er
     const FIELD: &str = "output_config";
     expect(FIELD, value, JsonKind::Object)?;
     for member in present(value) {
-        match &*word(member.key) {
-            "effort" => {
+        match &*member.key.name() {
+            b"effort" => {
                 let effort = member.value.as_str().and_then(|effort| Effort::of(&word(effort)));
                 let rule = "must have an effort of low, medium, high, xhigh, max";
                 request.thinking.effort = Some(effort.ok_or_else(|| wrong(FIELD, rule))?);
             }
-            "format" => request.format = Some(read_format(FIELD, member.value)?),
-            name => request.extra.push(extra(format!("{FIELD}.{name}"), member.value)),
+            b"format" => request.format = Some(read_format(FIELD, member.value)?),
+            _ => request.extra.push(extra_in(FIELD, &member)),
         }
     }
     Ok(())
@@ -296,9 +297,9 @@ fn read_metadata<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), 
     const FIELD: &str = "metadata";
     expect(FIELD, value, JsonKind::Object)?;
     for member in present(value) {
-        match &*word(member.key) {
-            "user_id" => request.user = Some(text(FIELD, member.value)?),
-            name => request.extra.push(extra(format!("{FIELD}.{name}"), member.value)),
+        match &*member.key.name() {
+            b"user_id" => request.user = Some(text(FIELD, member.value)?),
+            _ => request.extra.push(extra_in(FIELD, &member)),
         }
     }
     Ok(())

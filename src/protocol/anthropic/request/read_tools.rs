@@ -10,6 +10,7 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::anthropic::extra;
+use crate::protocol::anthropic::extra_in;
 use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::read::expect;
 use crate::protocol::anthropic::request::read::read_cache;
@@ -43,24 +44,24 @@ pub fn tool(value: Value<'_>) -> Result<Tool<'_>, Error> {
         return Err(wrong(FIELD, "holds a tool without a name"));
     }
     for member in present(value) {
-        match &*word(member.key) {
-            "name" | "type" => {}
-            "description" => {
+        match &*member.key.name() {
+            b"name" | b"type" => {}
+            b"description" => {
                 let rule = "holds a tool whose description is no string";
                 let text = Text::from_value(member.value).ok_or_else(|| wrong(FIELD, rule))?;
                 tool.description = Some(text);
             }
-            "input_schema" => {
+            b"input_schema" => {
                 if member.value.kind() != JsonKind::Object {
                     return Err(wrong(FIELD, "holds a tool whose input_schema is no object"));
                 }
                 tool.kind = ToolKind::Function(Some(Json::of(member.value)));
             }
-            "strict" => {
+            b"strict" => {
                 let rule = "holds a tool whose strict is neither true nor false";
                 tool.strict = Some(member.value.as_bool().ok_or_else(|| wrong(FIELD, rule))?);
             }
-            "cache_control" => match read_cache(member.value) {
+            b"cache_control" => match read_cache(member.value) {
                 Some(cache) => tool.cache = Some(cache),
                 None => tool.extra.push(extra("cache_control", member.value)),
             },
@@ -80,15 +81,15 @@ pub fn choice<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), Err
     let mut name = None;
     let mut kind = None;
     for member in present(value) {
-        match &*word(member.key) {
-            "type" => kind = member.value.as_str().map(word),
-            "name" => name = Text::from_value(member.value),
-            "disable_parallel_tool_use" => {
+        match &*member.key.name() {
+            b"type" => kind = member.value.as_str().map(word),
+            b"name" => name = Text::from_value(member.value),
+            b"disable_parallel_tool_use" => {
                 let rule = "must have true or false as `disable_parallel_tool_use`";
                 let disabled = member.value.as_bool().ok_or_else(|| wrong(FIELD, rule))?;
                 request.parallel_tools = Some(!disabled);
             }
-            other => request.extra.push(extra(format!("{FIELD}.{other}"), member.value)),
+            _ => request.extra.push(extra_in(FIELD, &member)),
         }
     }
     request.tool_choice = Some(match (kind.as_deref(), name) {

@@ -45,15 +45,15 @@ pub fn read<'a>(body: &'a [u8], _: Seed, sink: &mut dyn Sink<'a>) -> Result<(), 
             return;
         }
         let value = Some(member.value);
-        match &*word(member.key) {
-            "id" => found.id = value,
-            "model" => found.model = value,
-            "content" => found.content = value,
-            "stop_reason" => found.reason = value,
-            "stop_sequence" => found.sequence = value,
-            "usage" => found.usage = value,
-            "error" => found.error = value,
-            "type" | "role" => {}
+        match &*member.key.name() {
+            b"id" => found.id = value,
+            b"model" => found.model = value,
+            b"content" => found.content = value,
+            b"stop_reason" => found.reason = value,
+            b"stop_sequence" => found.sequence = value,
+            b"usage" => found.usage = value,
+            b"error" => found.error = value,
+            b"type" | b"role" => {}
             _ => found.others.push(member),
         }
     })?;

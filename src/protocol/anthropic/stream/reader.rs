@@ -191,11 +191,11 @@ impl Reader {
         let mut usage = None;
         let mut others = Vec::new();
         for member in present(message) {
-            match &*word(member.key) {
-                "id" => start.id = Text::from_value(member.value).unwrap_or_default(),
-                "model" => start.model = Text::from_value(member.value).unwrap_or_default(),
-                "usage" => usage = Some(member.value),
-                "type" | "role" | "content" | "stop_reason" | "stop_sequence" => {}
+            match &*member.key.name() {
+                b"id" => start.id = Text::from_value(member.value).unwrap_or_default(),
+                b"model" => start.model = Text::from_value(member.value).unwrap_or_default(),
+                b"usage" => usage = Some(member.value),
+                b"type" | b"role" | b"content" | b"stop_reason" | b"stop_sequence" => {}
                 _ => others.push(member),
             }
         }
@@ -242,11 +242,11 @@ impl Reader {
         self.begin(Start::default(), sink);
         let (mut reason, mut sequence) = (None, None);
         for member in payload.delta.into_iter().flat_map(present) {
-            match &*word(member.key) {
-                "stop_reason" => reason = Some(member.value),
-                "stop_sequence" => sequence = Some(member.value),
-                name => {
-                    let extra = extra(name, member.value);
+            match &*member.key.name() {
+                b"stop_reason" => reason = Some(member.value),
+                b"stop_sequence" => sequence = Some(member.value),
+                _ => {
+                    let extra = extra(word(member.key), member.value);
                     sink.event(Event::Extra { choice: None, extra });
                 }
             }
