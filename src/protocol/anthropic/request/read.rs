@@ -4,12 +4,14 @@ use crate::chat::Cache;
 use crate::chat::Effort;
 use crate::chat::Format;
 use crate::chat::Json;
+use crate::chat::Part;
 use crate::chat::Request;
 use crate::chat::Role;
 use crate::chat::Text;
 use crate::chat::ThinkingMode;
 use crate::chat::Turn;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol;
@@ -187,7 +189,10 @@ fn read_field<'a>(
 }
 
 fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
+    // Most messages are longer; what is not used is little.
+    const SHORT: usize = 128;
     expect("messages", messages, JsonKind::Array)?;
+    request.turns.reserve((messages.raw().len() / SHORT).clamp(1, 64));
     for (at, message) in messages.elements().enumerate() {
         let spot = Spot::new("messages", at);
         if message.kind() != JsonKind::Object {
@@ -202,16 +207,20 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
                 _ => turn.extra.push(extra(word(member.key), member.value)),
             }
         }
-        turn.role = match role.map(word).as_deref() {
-            Some("user") => Role::User,
-            Some("assistant") => Role::Assistant,
-            Some("system") => Role::System,
+        turn.role = match role.map(Str::name).as_deref() {
+            Some(b"user") => Role::User,
+            Some(b"assistant") => Role::Assistant,
+            Some(b"system") => Role::System,
             Some(_) | None => {
                 return Err(spot.wrong("must have the role user, assistant or system"));
             }
         };
         let content = content.ok_or_else(|| spot.wrong("has no content"))?;
-        turn.parts = blocks::read(content, turn.role, spot)?;
+        turn.parts = match Text::from_value(content).filter(|text| !text.is_empty()) {
+            // Made where it stays: a part is large.
+            Some(text) => vec![Part::text(text)],
+            None => blocks::read(content, turn.role, spot)?,
+        };
         request.turns.push(turn);
     }
     Ok(())
