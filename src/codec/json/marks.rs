@@ -151,6 +151,7 @@ impl Mark {
 mod tests {
     use super::MAX;
     use super::MIN;
+    use super::Mark;
     use crate::codec::json::Document;
     use crate::codec::json::Value;
 
@@ -178,6 +179,14 @@ mod tests {
         let text = format!(r#"{{"a":[{hard},{plain}],"c":{plain}}}"#);
         let document = document(&text);
         assert_eq!(document.marks().len(), 5);
+        let mut marks = document.marks();
+        let (len, mut inside) = Mark::take(&mut marks, text.find('[').unwrap()).unwrap();
+        assert_eq!(len, hard.len() + plain.len() + 3);
+        assert!(Mark::take(&mut inside, 0).is_none());
+        assert_eq!(Mark::take(&mut inside, 1).unwrap().0, hard.len());
+        assert_eq!(Mark::take(&mut inside, 2 + hard.len()).unwrap().0, plain.len());
+        assert_eq!(Mark::take(&mut marks, text.rfind(plain).unwrap()).unwrap().0, plain.len());
+        assert!(inside.is_empty() && marks.is_empty());
         let a = document.value().get("a").unwrap();
         assert!(a.elements().map(Value::raw).eq([hard.as_bytes(), plain.as_bytes()]));
         assert_eq!(document.value().get("c").unwrap().raw(), plain.as_bytes());
