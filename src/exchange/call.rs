@@ -92,6 +92,9 @@ impl<'c> Call<'c> {
             busy.answered(head.status);
         }
         core.buffers.give(std::mem::take(&mut prepared.out));
+        if let Body::Own(body) = &mut prepared.body {
+            core.buffers.give(std::mem::take(body));
+        }
         failpoint::hit(request, "read");
         check(&head)?;
         Ok((head, answer))
