@@ -29,6 +29,9 @@ pub struct Facts {
     pub json_schema: bool,
     /// Whether a call must come back with the signature it came with (Gemini 3 and later).
     pub signed_calls: bool,
+    /// Whether the model is told again what it thought, as `reasoning_content`, and its calls are
+    /// refused without it (look-alikes of OpenAI; OpenAI itself refuses the member).
+    pub reasoning_back: bool,
     /// Whether `max_completion_tokens` is the name of the limit (OpenAI).
     pub max_completion_tokens: bool,
     /// Whether images are understood.
@@ -73,6 +76,7 @@ impl Default for Facts {
             system_between: false,
             json_schema: true,
             signed_calls: false,
+            reasoning_back: false,
             max_completion_tokens: true,
             images: true,
             documents: true,

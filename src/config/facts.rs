@@ -59,7 +59,8 @@ model_facts! {
     counts { context max_output }
     flags {
         sampling sampling_together always_thinks thinks_by_default forced_tools prefill
-        system_between json_schema signed_calls max_completion_tokens images documents audio
+        system_between json_schema signed_calls reasoning_back max_completion_tokens
+        images documents audio
     }
 }
 

@@ -18,9 +18,10 @@ use crate::pretty;
 
 /// For whom requests are written: of each protocol a model that takes nearly everything, and one
 /// that asks for care.
-const MODELS: [(Protocol, &str); 11] = [
+const MODELS: [(Protocol, &str); 12] = [
     (Protocol::Openai, "gpt-4.1"),
     (Protocol::Openai, "gpt-5.1"),
+    (Protocol::Openai, "deepseek-v4-pro"),
     (Protocol::Anthropic, "claude-sonnet-4-5"),
     (Protocol::Anthropic, "claude-opus-5-5"),
     (Protocol::Gemini, "gemini-2.5-flash"),

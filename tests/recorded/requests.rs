@@ -19,8 +19,12 @@ use crate::table;
 /// What the models of a protocol take.
 fn facts(protocol: Protocol) -> Facts {
     match protocol {
-        // Of others nobody knows whether they understand marks of OpenAI's.
-        Protocol::Openai => Facts { thinking: ThinkingRule::Effort, ..Facts::default() },
+        // Of others nobody knows whether they understand marks of OpenAI's; OpenAI does not take
+        // thoughts back.
+        Protocol::Openai => {
+            let thinking = ThinkingRule::Effort;
+            Facts { thinking, reasoning_back: true, ..Facts::default() }
+        }
         Protocol::Anthropic => Facts { system_between: true, ..Facts::default() },
         Protocol::Gemini | Protocol::Bedrock | Protocol::Ollama => Facts::default(),
     }

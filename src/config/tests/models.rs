@@ -109,6 +109,32 @@ fn reasoning_models_of_openai_take_no_sampling() {
     assert_eq!(price("gpt-5.5"), None, "an older price is not a newer model's");
 }
 
+/// Groq and Cerebras, which serve some of them under names of their own, refuse the member.
+#[test]
+fn thoughts_go_back_to_who_asks_for_them() {
+    let models = built_in();
+    for (name, back) in [
+        ("deepseek-reasoner", true),
+        ("deepseek/deepseek-v4-pro", true),
+        ("deepseek-ai/DeepSeek-V3.2", true),
+        ("kimi-k2.6", true),
+        ("moonshotai/Kimi-K2-Thinking", true),
+        ("accounts/fireworks/models/kimi-k2p5", true),
+        ("z-ai/glm-4.7", true),
+        ("qwen3.7-max", true),
+        ("gpt-5.5", false),
+        ("o3", false),
+        ("openai/gpt-oss-120b", false),
+        ("deepseek-r1-distill-llama-70b", false),
+        ("moonshotai/kimi-k2-instruct-0905", false),
+        ("zai-glm-4.7", false),
+        ("qwen/qwen3-32b", false),
+    ] {
+        assert_eq!(models.facts(Protocol::Openai, name).reasoning_back, back, "{name}");
+    }
+    assert!(!models.facts(Protocol::Ollama, "deepseek-v3.2").reasoning_back);
+}
+
 #[test]
 fn a_tag_of_ollama_is_the_latest_unless_it_is_said() {
     let models = built_in();

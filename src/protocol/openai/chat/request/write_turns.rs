@@ -10,6 +10,7 @@ use crate::chat::Part;
 use crate::chat::Protocol;
 use crate::chat::Request;
 use crate::chat::Role;
+use crate::chat::Text;
 use crate::chat::ThinkingRule;
 use crate::chat::Turn;
 use crate::codec::json;
@@ -156,15 +157,16 @@ impl<'w> Turns<'w> {
 
     /// One message of the model.
     fn assistant(&mut self, turns: &'w [Turn<'w>], out: &mut Vec<u8>) -> Result<(), Error> {
-        let (mut texts, mut calls) = (Vec::new(), Vec::new());
+        let (mut texts, mut calls, mut thoughts) = (Vec::new(), Vec::new(), Vec::new());
         for part in turns.iter().flat_map(|turn| &turn.parts) {
             match &part.content {
                 Content::Call(call) => calls.push((call, part)),
                 Content::Other(other) if other.by != Protocol::Openai => {
                     self.losses.drop(other.name.clone().into_owned());
                 }
-                // The model's own and not the client's, and nothing that it takes back.
-                Content::Thinking(_) | Content::Redacted => {}
+                Content::Thinking(thought) => thoughts.push(thought),
+                // Nothing that another provider could read.
+                Content::Redacted => {}
                 Content::Text(_) | Content::Refusal(_) | Content::Other(_) => texts.push(part),
                 Content::Media(_) => {
                     return Err(bad("media of the model are not taken back".into()));
@@ -187,6 +189,9 @@ impl<'w> Turns<'w> {
         let mut message = Object::open(out);
         message.fixed("role", "\"assistant\"");
         self.answer(&texts, &mut message)?;
+        if self.facts.reasoning_back && !(thoughts.is_empty() && calls.is_empty()) {
+            write_thoughts(&thoughts, message.name("reasoning_content"));
+        }
         if !calls.is_empty() {
             let out = message.name("tool_calls");
             out.push(b'[');
@@ -234,6 +239,13 @@ impl<'w> Turns<'w> {
             self.losses.drop(extra.name.clone().into_owned());
         }
     }
+}
+
+/// Appends what was thought as one string. Before calls it is wanted even where there was nothing.
+fn write_thoughts(thoughts: &[&Text<'_>], out: &mut Vec<u8>) {
+    out.push(b'"');
+    thoughts.iter().for_each(|thought| out.extend_from_slice(thought.raw()));
+    out.push(b'"');
 }
 
 /// How many turns the answer takes that `turns` begin with. Between a call and its result nothing

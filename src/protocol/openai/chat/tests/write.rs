@@ -105,6 +105,44 @@ fn a_turn_of_results_becomes_messages_of_tools() {
     );
 }
 
+/// Some look-alikes refuse a call that comes back without what the model thought before it.
+#[test]
+fn what_was_thought_goes_back_to_whom_it_is_known_to_matter() {
+    let thought = |text: &str| Part::new(Content::Thinking(Text::plain(text)));
+    let turns = vec![
+        user(vec![part("a")]),
+        model(vec![thought("h\"m"), part("b"), thought(" so"), call("1", "f", "{}")]),
+        user(vec![result("1", vec![part("one")], false)]),
+        model(vec![call("2", "f", "{}")]),
+        user(vec![result("2", vec![part("two")], false)]),
+        model(vec![thought("yes"), part("c")]),
+        model(vec![thought("and nothing said")]),
+        user(vec![part("d")]),
+        model(vec![part("e")]),
+    ];
+    let facts = Facts { reasoning_back: true, ..Facts::default() };
+    let (body, losses) = written(&asked(turns.clone()), &facts).unwrap();
+    let call = |id: &str| {
+        format!(r#"{{"id":"{id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}"#)
+    };
+    let messages = format!(
+        r#"[{{"role":"user","content":"a"}},
+            {{"role":"assistant","content":"b","reasoning_content":"h\"m so","tool_calls":[{}]}},
+            {{"role":"tool","tool_call_id":"1","content":"one"}},
+            {{"role":"assistant","content":null,"reasoning_content":"","tool_calls":[{}]}},
+            {{"role":"tool","tool_call_id":"2","content":"two"}},
+            {{"role":"assistant","content":"c","reasoning_content":"yes"}},
+            {{"role":"user","content":"d"}},
+            {{"role":"assistant","content":"e"}}]"#,
+        call("1"),
+        call("2"),
+    );
+    same(&body, &format!(r#"{{"model":"m","messages":{messages}}}"#));
+    assert!(losses.is_empty(), "{losses:?}");
+    let (body, _) = written(&asked(turns), &Facts::default()).unwrap();
+    assert!(!body.contains("reasoning_content"), "{body}");
+}
+
 #[test]
 fn images_of_results_move_behind_them() {
     messages(
