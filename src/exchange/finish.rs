@@ -6,6 +6,7 @@ use crate::chat::Event;
 use crate::chat::Failure;
 use crate::chat::Fold;
 use crate::chat::Protocol;
+use crate::chat::Start;
 use crate::chat::Text;
 use crate::chat::Usage;
 use crate::error::Error;
@@ -143,9 +144,11 @@ fn across_whole(
     }
     x.core.signatures.remember(across.client, &answer, x.core.clock.now());
     if prepared.stream {
-        // The upstream did not stream what it was asked to: the client still gets a stream.
+        // The upstream did not stream what it was asked to: the client still gets a stream, and is
+        // told at once what is known only now.
+        let start = Start { usage: answer.usage, ..answer.start };
         let given = prepared.given.as_mut();
-        across.write_stream(body, given, &mut out).map_err(|error| not_valid(&error))?;
+        across.write_stream(start, body, given, &mut out).map_err(|error| not_valid(&error))?;
     } else {
         any::write_answer(across.client, &answer, across.seed, &mut out);
     }

@@ -6,6 +6,7 @@ use crate::chat::Losses;
 use crate::chat::Protocol;
 use crate::chat::Request as Chat;
 use crate::chat::Sink;
+use crate::chat::Start;
 use crate::codec::http1::Known;
 use crate::error::Error;
 use crate::error::Kind;
@@ -205,28 +206,32 @@ impl Across {
         }
     }
 
-    /// Writes a whole answer as a stream.
+    /// Writes a whole answer as a stream. `start` is told at its beginning.
     ///
     /// # Errors
     /// Where it is none.
     pub fn write_stream(
         &self,
+        start: Start<'_>,
         body: &[u8],
         given: Option<&mut Given>,
         out: &mut Vec<u8>,
     ) -> Result<(), Garbage> {
         let mut writer = Writer::new(self.client, self.seed, self.usage);
-        self.read(body, given, &mut Written { writer: &mut writer, out })
+        let start = Event::Start(start);
+        self.read(body, given, &mut Written { start, writer: &mut writer, out })
     }
 }
 
 struct Written<'w> {
+    start: Event<'w>,
     writer: &'w mut Writer,
     out: &'w mut Vec<u8>,
 }
 
 impl<'a> Sink<'a> for Written<'_> {
     fn event(&mut self, event: Event<'a>) {
-        self.writer.write(&event, self.out);
+        let is_start = matches!(event, Event::Start(_));
+        self.writer.write(if is_start { &self.start } else { &event }, self.out);
     }
 }

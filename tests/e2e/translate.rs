@@ -153,6 +153,34 @@ fn a_stream_crosses_event_by_event() {
     assert_eq!(other.json()["stop_reason"], "end_turn", "{}", other.text());
 }
 
+/// Some upstreams do not stream what they were asked to. The client's stream begins with all that is
+/// known: the model, which Bedrock does not tell, and the tokens of the prompt.
+#[test]
+fn a_whole_answer_becomes_a_stream_that_knows_its_model() {
+    let lab = kinds(|seen| {
+        if seen.head.start.contains("/converse-stream") {
+            return Script::json(200, providers::CONVERSE);
+        }
+        Script::json(200, providers::COMPLETION)
+    });
+    let chunks = lab.ask(&ask("rock/nova", json!({"stream": true}))).events();
+    assert_eq!(chunks.last().map(String::as_str), Some("[DONE]"));
+    for chunk in &chunks[..chunks.len() - 1] {
+        let chunk: Value = serde_json::from_str(chunk).expect("JSON");
+        assert_eq!(chunk["model"], "nova", "{chunk}");
+    }
+    for (model, told, tokens) in [("rock/nova", "nova", 100), ("az/gpt", "m", 11)] {
+        let answer = lab.ask(&message(model, json!({"stream": true})));
+        assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+        let text = answer.text();
+        let start = text.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event");
+        let start: Value = serde_json::from_str(start).expect("JSON");
+        assert_eq!(start["type"], "message_start");
+        assert_eq!(start["message"]["model"], told, "{start}");
+        assert_eq!(start["message"]["usage"]["input_tokens"], tokens, "{start}");
+    }
+}
+
 /// A stream of another protocol is complete only after that protocol's own end.
 #[test]
 fn a_translated_stream_cut_anywhere_is_never_a_success() {
