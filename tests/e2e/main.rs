@@ -43,4 +43,5 @@ mod stream;
 mod stream_faults;
 mod tls;
 mod translate;
+mod translate_stream;
 mod waits;

@@ -1,24 +1,19 @@
 //! Clients of one protocol, upstreams of another.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use serde_json::json;
 
 use crate::lab::Lab;
-use crate::support::client::Answer;
 use crate::support::client::Ending;
 use crate::support::client::Req;
 use crate::support::fixtures::KEY;
 use crate::support::fresh_id;
-use crate::support::in_parallel;
 use crate::support::providers;
 use crate::support::providers::every_kind;
-use crate::support::script::Cut;
 use crate::support::script::Script;
 use crate::support::upstream::Seen;
 
-fn ask(model: &str, more: Value) -> Req {
+pub fn ask(model: &str, more: Value) -> Req {
     let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
         body.extend(more);
@@ -26,7 +21,7 @@ fn ask(model: &str, more: Value) -> Req {
     Req::chat(body.to_string())
 }
 
-fn message(model: &str, more: Value) -> Req {
+pub fn message(model: &str, more: Value) -> Req {
     let mut body =
         json!({"model": model, "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]});
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
@@ -35,12 +30,12 @@ fn message(model: &str, more: Value) -> Req {
     Req::post("/v1/messages", body.to_string())
 }
 
-fn kinds(answer: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Lab {
+pub fn kinds(answer: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Lab {
     Lab::with(every_kind, answer)
 }
 
 /// Answers each kind of upstream by the path it is called at.
-fn each(seen: &Seen) -> Script {
+pub fn each(seen: &Seen) -> Script {
     let path = seen.head.start.split(' ').nth(1).unwrap_or_default().to_owned();
     match path.as_str() {
         path if path.ends_with("/messages") => providers::claude(seen.json()["stream"] == true),
@@ -119,103 +114,6 @@ fn usage_comes_in_the_clients_accounting() {
         let count = |name: &str| message["usage"][name].as_u64().unwrap_or(0);
         let all = count("input_tokens") + count("cache_read_input_tokens");
         assert_eq!(all + count("cache_creation_input_tokens"), 130, "{model}: {message}");
-    }
-}
-
-#[test]
-fn a_stream_crosses_event_by_event() {
-    let lab = kinds(each);
-    let answer = lab
-        .ask(&ask("claude/c", json!({"stream": true, "stream_options": {"include_usage": true}})));
-    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
-    let events = answer.events();
-    assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
-    let chunks: Vec<Value> = events[..events.len() - 1]
-        .iter()
-        .map(|event| serde_json::from_str(event).expect("JSON"))
-        .collect();
-    let text: String = chunks
-        .iter()
-        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
-        .collect();
-    assert_eq!(text, "Hello from Claude.");
-    let usage = chunks.last().map(|chunk| chunk["usage"].clone()).expect("a last chunk");
-    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(130), &json!(25)));
-    let plain = lab.ask(&ask("claude/c", json!({"stream": true})));
-    assert!(!plain.text().contains("prompt_tokens"), "nobody asked: {}", plain.text());
-    let same = lab.ask(&message("claude/c", json!({"stream": true})));
-    assert_eq!(
-        same.text(),
-        providers::message_events().concat(),
-        "the same protocol is not touched"
-    );
-    let other = lab.ask(&message("real-model", json!({"stream": false})));
-    assert_eq!(other.json()["stop_reason"], "end_turn", "{}", other.text());
-}
-
-/// Some upstreams do not stream what they were asked to. The client's stream begins with all that is
-/// known: the model, which Bedrock does not tell, and the tokens of the prompt.
-#[test]
-fn a_whole_answer_becomes_a_stream_that_knows_its_model() {
-    let lab = kinds(|seen| {
-        if seen.head.start.contains("/converse-stream") {
-            return Script::json(200, providers::CONVERSE);
-        }
-        Script::json(200, providers::COMPLETION)
-    });
-    let chunks = lab.ask(&ask("rock/nova", json!({"stream": true}))).events();
-    assert_eq!(chunks.last().map(String::as_str), Some("[DONE]"));
-    for chunk in &chunks[..chunks.len() - 1] {
-        let chunk: Value = serde_json::from_str(chunk).expect("JSON");
-        assert_eq!(chunk["model"], "nova", "{chunk}");
-    }
-    for (model, told, tokens) in [("rock/nova", "nova", 100), ("az/gpt", "m", 11)] {
-        let answer = lab.ask(&message(model, json!({"stream": true})));
-        assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
-        let text = answer.text();
-        let start = text.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event");
-        let start: Value = serde_json::from_str(start).expect("JSON");
-        assert_eq!(start["type"], "message_start");
-        assert_eq!(start["message"]["model"], told, "{start}");
-        assert_eq!(start["message"]["usage"]["input_tokens"], tokens, "{start}");
-    }
-}
-
-/// A stream of another protocol is complete only after that protocol's own end.
-#[test]
-fn a_translated_stream_cut_anywhere_is_never_a_success() {
-    let bytes = providers::message_stream_bytes();
-    let sent = bytes.clone();
-    let lab = kinds(move |seen| {
-        let user = seen.json()["metadata"]["user_id"].as_str().expect("a user").to_owned();
-        let (at, how) = user.split_once('-').expect("a case");
-        let how = if how == "0" { Cut::Fin } else { Cut::Reset };
-        Script::cut(&sent, at.parse().expect("a place"), how)
-    });
-    let done = bytes.len() - "\n\r\n0\r\n\r\n".len();
-    in_parallel(8, bytes.len() * 2, |n| {
-        let (at, how) = (n / 2, n % 2);
-        let user = format!("{at}-{how}");
-        let id = format!("cross-{user}");
-        let answer = lab.ask(&ask("claude/c", json!({"stream": true, "user": user})).id(&id));
-        assert_ne!(answer.ending, Ending::Late, "cut at {at}");
-        check_cut(&answer, at, done);
-    });
-    assert_eq!(lab.gateway.stop().len(), bytes.len() * 2, "one record each");
-}
-
-fn check_cut(answer: &Answer, at: usize, done: usize) {
-    if answer.status() != 200 {
-        assert_eq!(answer.status(), 502, "{}", answer.text());
-        answer.error_code();
-        return;
-    }
-    let text = answer.text();
-    if text.contains("[DONE]") {
-        assert!(at >= done, "success out of {at} bytes: {text}");
-    } else {
-        assert!(text.contains("{\"error\":"), "cut at {at} without a word: {text}");
-        assert_ne!(answer.ending, Ending::Complete, "cut at {at}");
     }
 }
 
@@ -411,25 +309,4 @@ fn embeddings_cross_in_batches() {
         assert_eq!(answer["usage"]["prompt_tokens"], tokens);
         assert_eq!(lab.upstream.requests().len() - before, calls);
     }
-}
-
-#[test]
-fn a_client_that_leaves_a_translated_stream_takes_the_upstream_with_it() {
-    let lab = kinds(|_| {
-        let events = providers::message_events();
-        Script::default()
-            .send(crate::support::script::STREAM_HEAD)
-            .send(crate::support::http::as_chunk(events[..4].concat().as_bytes()))
-            .hold()
-    });
-    let mut client = lab.client();
-    client.send(&ask("claude/c", json!({"stream": true})).bytes());
-    client.head().expect("a head");
-    client.until("Hello ");
-    drop(client);
-    let (at, _) = lab.upstream.wait_closed(0);
-    assert!(at.elapsed() < Duration::from_secs(5));
-    let record = &lab.gateway.stop()[0];
-    assert_eq!(record["outcome"], "client_gone");
-    assert_eq!(record["completion_tokens"], 1, "{record}");
 }

@@ -1,0 +1,134 @@
+//! Streams that cross from one protocol to another.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::client::Answer;
+use crate::support::client::Ending;
+use crate::support::http::as_chunk;
+use crate::support::in_parallel;
+use crate::support::providers;
+use crate::support::script::Cut;
+use crate::support::script::STREAM_HEAD;
+use crate::support::script::Script;
+use crate::translate::ask;
+use crate::translate::each;
+use crate::translate::kinds;
+use crate::translate::message;
+
+#[test]
+fn a_stream_crosses_event_by_event() {
+    let lab = kinds(each);
+    let answer = lab
+        .ask(&ask("claude/c", json!({"stream": true, "stream_options": {"include_usage": true}})));
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+    let events = answer.events();
+    assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
+    let chunks: Vec<Value> = events[..events.len() - 1]
+        .iter()
+        .map(|event| serde_json::from_str(event).expect("JSON"))
+        .collect();
+    let text: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(text, "Hello from Claude.");
+    let usage = chunks.last().map(|chunk| chunk["usage"].clone()).expect("a last chunk");
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(130), &json!(25)));
+    let plain = lab.ask(&ask("claude/c", json!({"stream": true})));
+    assert!(!plain.text().contains("prompt_tokens"), "nobody asked: {}", plain.text());
+    let same = lab.ask(&message("claude/c", json!({"stream": true})));
+    assert_eq!(
+        same.text(),
+        providers::message_events().concat(),
+        "the same protocol is not touched"
+    );
+    let other = lab.ask(&message("real-model", json!({"stream": false})));
+    assert_eq!(other.json()["stop_reason"], "end_turn", "{}", other.text());
+}
+
+/// Some upstreams do not stream what they were asked to. The client's stream begins with all that is
+/// known: the model, which Bedrock does not tell, and the tokens of the prompt.
+#[test]
+fn a_whole_answer_becomes_a_stream_that_knows_its_model() {
+    let lab = kinds(|seen| {
+        if seen.head.start.contains("/converse-stream") {
+            return Script::json(200, providers::CONVERSE);
+        }
+        Script::json(200, providers::COMPLETION)
+    });
+    let chunks = lab.ask(&ask("rock/nova", json!({"stream": true}))).events();
+    assert_eq!(chunks.last().map(String::as_str), Some("[DONE]"));
+    for chunk in &chunks[..chunks.len() - 1] {
+        let chunk: Value = serde_json::from_str(chunk).expect("JSON");
+        assert_eq!(chunk["model"], "nova", "{chunk}");
+    }
+    for (model, told, tokens) in [("rock/nova", "nova", 100), ("az/gpt", "m", 11)] {
+        let answer = lab.ask(&message(model, json!({"stream": true})));
+        assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+        let text = answer.text();
+        let start = text.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event");
+        let start: Value = serde_json::from_str(start).expect("JSON");
+        assert_eq!(start["type"], "message_start");
+        assert_eq!(start["message"]["model"], told, "{start}");
+        assert_eq!(start["message"]["usage"]["input_tokens"], tokens, "{start}");
+    }
+}
+
+/// A stream of another protocol is complete only after that protocol's own end.
+#[test]
+fn a_translated_stream_cut_anywhere_is_never_a_success() {
+    let bytes = providers::message_stream_bytes();
+    let sent = bytes.clone();
+    let lab = kinds(move |seen| {
+        let user = seen.json()["metadata"]["user_id"].as_str().expect("a user").to_owned();
+        let (at, how) = user.split_once('-').expect("a case");
+        let how = if how == "0" { Cut::Fin } else { Cut::Reset };
+        Script::cut(&sent, at.parse().expect("a place"), how)
+    });
+    let done = bytes.len() - "\n\r\n0\r\n\r\n".len();
+    in_parallel(8, bytes.len() * 2, |n| {
+        let (at, how) = (n / 2, n % 2);
+        let user = format!("{at}-{how}");
+        let id = format!("cross-{user}");
+        let answer = lab.ask(&ask("claude/c", json!({"stream": true, "user": user})).id(&id));
+        assert_ne!(answer.ending, Ending::Late, "cut at {at}");
+        check_cut(&answer, at, done);
+    });
+    assert_eq!(lab.gateway.stop().len(), bytes.len() * 2, "one record each");
+}
+
+fn check_cut(answer: &Answer, at: usize, done: usize) {
+    if answer.status() != 200 {
+        assert_eq!(answer.status(), 502, "{}", answer.text());
+        answer.error_code();
+        return;
+    }
+    let text = answer.text();
+    if text.contains("[DONE]") {
+        assert!(at >= done, "success out of {at} bytes: {text}");
+    } else {
+        assert!(text.contains("{\"error\":"), "cut at {at} without a word: {text}");
+        assert_ne!(answer.ending, Ending::Complete, "cut at {at}");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_a_translated_stream_takes_the_upstream_with_it() {
+    let lab = kinds(|_| {
+        let events = providers::message_events();
+        Script::default().send(STREAM_HEAD).send(as_chunk(events[..4].concat().as_bytes())).hold()
+    });
+    let mut client = lab.client();
+    client.send(&ask("claude/c", json!({"stream": true})).bytes());
+    client.head().expect("a head");
+    client.until("Hello ");
+    drop(client);
+    let (at, _) = lab.upstream.wait_closed(0);
+    assert!(at.elapsed() < Duration::from_secs(5));
+    let record = &lab.gateway.stop()[0];
+    assert_eq!(record["outcome"], "client_gone");
+    assert_eq!(record["completion_tokens"], 1, "{record}");
+}
