@@ -85,6 +85,35 @@ fn claudes_differ() {
     }
 }
 
+/// Without a number of its own a request is held to few tokens, of which thinking takes most.
+#[test]
+fn every_claude_is_known_for_the_length_of_its_answers() {
+    let models = built_in();
+    for (name, most) in [
+        ("claude-fable-5-1", 128_000),
+        ("claude-mythos-5", 128_000),
+        ("claude-opus-5-5", 128_000),
+        ("claude-opus-5", 128_000),
+        ("claude-sonnet-5-5", 128_000),
+        ("claude-sonnet-5", 128_000),
+        ("claude-haiku-5-5", 128_000),
+        ("claude-opus-4-8", 128_000),
+        ("claude-opus-4-7", 128_000),
+        ("claude-opus-4-6", 128_000),
+        ("claude-sonnet-4-6", 128_000),
+        ("claude-sonnet-4-5", 64_000),
+        ("claude-haiku-4-5", 64_000),
+        ("claude-opus-4-5", 64_000),
+        ("claude-opus-4-1", 32_000),
+        ("claude-sonnet-4-20250514", 64_000),
+        ("claude-3-7-sonnet-latest", 64_000),
+        ("claude-3-5-haiku-latest", 8_192),
+        ("claude-3-haiku-20240307", 4_096),
+    ] {
+        assert_eq!(models.facts(Protocol::Anthropic, name).max_output, Some(most), "{name}");
+    }
+}
+
 #[test]
 fn reasoning_models_of_openai_take_no_sampling() {
     let models = built_in();
