@@ -19,7 +19,7 @@ const MAX_CHOICES: usize = 128;
 /// An answer, whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer<'a> {
-    /// What came before the content.
+    /// What came before the content, but for the tokens, which stand in `usage`.
     pub start: Start<'a>,
     /// The choices by number. Most answers have one.
     pub choices: Vec<Choice<'a>>,
@@ -251,7 +251,7 @@ impl<'a> Sink<'a> for Fold<'a> {
         match event {
             Event::Start(start) => {
                 self.answer.usage = start.usage.or(self.answer.usage);
-                self.answer.start = start;
+                self.answer.start = Start { usage: None, ..start };
             }
             Event::Text { choice, text } => self.text(choice, text),
             Event::Refusal { choice, text } => self.refusal(choice, text),

@@ -227,7 +227,7 @@ pub fn write(answer: &Answer<'_>, _: Seed, out: &mut Vec<u8>) {
             body.word("stopReason", stop_word(choice.finish.as_ref().unwrap_or(&Finish::Stop)));
         }
     }
-    let usage = answer.usage.or(answer.start.usage).unwrap_or_default();
+    let usage = answer.usage.unwrap_or_default();
     write_told(&answer.extra, &usage, &mut body);
     let stop = choice.finish.as_ref().and_then(stop_sequence);
     let told = answer.extra.iter().any(|extra| is_own(extra) && extra.name == ADDITIONAL);

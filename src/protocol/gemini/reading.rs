@@ -128,7 +128,8 @@ impl Reading {
             let id = top.id.filter(|id| !id.is_empty());
             let id = id.unwrap_or_else(|| Text::plain(&self.seed.id("resp-", u64::MAX)));
             let model = top.model.unwrap_or_default();
-            sink.event(Event::Start(Start { id, model, created: None, usage: None }));
+            let usage = top.usage.map(|metadata| usage::read(metadata).0);
+            sink.event(Event::Start(Start { id, model, created: None, usage }));
         }
         for member in &top.extra {
             self.tell(names::extra(member), sink);

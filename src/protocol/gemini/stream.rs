@@ -24,6 +24,7 @@ use crate::protocol::gemini::reading::PARTS;
 use crate::protocol::gemini::reading::Reading;
 use crate::protocol::gemini::response;
 use crate::protocol::gemini::sources;
+use crate::protocol::gemini::usage;
 
 /// Most bytes of one event; images come in one.
 const MAX_EVENT: usize = 32 * 1024 * 1024;
@@ -122,6 +123,10 @@ impl Reader {
         // What is said stands five levels deep.
         let document = Document::read(text, |_, _| {})?;
         if let Some(metadata) = self.reading.object(document.value(), sink)? {
+            if !self.is_done() {
+                // All tokens so far: what is known where the stream breaks off.
+                sink.event(Event::Usage(usage::read(metadata).0));
+            }
             self.usage.clear();
             self.usage.extend_from_slice(metadata.raw());
         }

@@ -47,7 +47,7 @@ pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
         logprobs::write(choice.logprobs.iter(), body.name("logprobs"));
     }
     extras(&answer.extra, &mut body);
-    end(choice.finish.as_ref(), answer.usage.or(answer.start.usage), &mut body);
+    end(choice.finish.as_ref(), answer.usage, &mut body);
     body.close();
 }
 

@@ -48,7 +48,7 @@ pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
     let silent = silent.then_some(Finish::Calls);
     let finish = choice.finish.as_ref().or(silent.as_ref());
     write_stop(finish, stop("stop_reason"), &mut body);
-    let told = answer.usage.or(answer.start.usage).unwrap_or_default();
+    let told = answer.usage.unwrap_or_default();
     usage::write(&told, body.key("usage"));
     for extra in answer.extra.iter().filter(|extra| is_own(extra)) {
         extra.value.write(body.any_key(&extra.name));

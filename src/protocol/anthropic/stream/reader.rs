@@ -199,6 +199,11 @@ impl Reader {
                 _ => others.push(member),
             }
         }
+        start.usage = usage.map(|usage| {
+            let mut tokens = self.tokens;
+            tokens.read(usage);
+            tokens.usage()
+        });
         self.begin(start, sink);
         for member in others {
             let extra = extra(word(member.key), member.value);

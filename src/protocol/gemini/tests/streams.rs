@@ -58,6 +58,21 @@ fn whole_and_folded_are_the_same() {
     assert_eq!(folded(streamed), folded(events(WHOLE)));
 }
 
+/// A client that leaves has had what Google counted until then.
+#[test]
+fn tokens_are_told_as_they_are_counted() {
+    let chunk = |text: &str, tokens: u32| {
+        format!(
+            "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"{text}\"}}]}}}}],\
+             \"usageMetadata\":{{\"promptTokenCount\":3,\"candidatesTokenCount\":{tokens}}}}}\r\n\r\n"
+        )
+    };
+    let (events, complete) = all(&(chunk("a", 1) + &chunk("b", 2)));
+    assert!(!complete);
+    let usage = folded(events).usage.map(|usage| (usage.prompt, usage.completion));
+    assert_eq!(usage, Some((3, 2)));
+}
+
 #[test]
 fn any_cut_gives_the_same_events() {
     let whole = all(STREAM);

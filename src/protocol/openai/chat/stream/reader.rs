@@ -250,7 +250,7 @@ impl Reader {
             id: text(chunk.id),
             model: text(chunk.model),
             created: chunk.created.and_then(response::seconds),
-            usage: None,
+            usage: chunk.usage.map(usage::read),
         }));
         self.early.drain(..).for_each(|event| sink.event(event));
     }
