@@ -1,7 +1,8 @@
 """A scripted OpenAI upstream for the SDK tests: raw asyncio, in a thread of the test process.
 
-What it does is written in the last message of the request: a word and its arguments. Every request
-and the time at which its connection was closed are kept in `Mock.seen`.
+What it does is written in the last message of the request: a word and its arguments; a model's name
+that begins with `do:` says it instead. Every request and the time at which its connection was closed
+are kept in `Mock.seen`.
 """
 
 import asyncio
@@ -173,8 +174,9 @@ async def answer(seen, out):
         return await out.whole(401, error(401))
     if seen.path == "/v1/embeddings":
         return await embeddings(seen, out)
-    content = seen.body["messages"][-1]["content"]
-    word, *arguments = content.split(" ")
+    content, model = seen.body["messages"][-1]["content"], seen.body["model"]
+    script = model.removeprefix("do:").split(":") if model.startswith("do:") else content.split(" ")
+    word, *arguments = script
     if word == "status":
         return await out.whole(int(arguments[0]), error(int(arguments[0])), ["retry-after: 3"])
     if word == "hang":
