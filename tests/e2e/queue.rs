@@ -46,6 +46,7 @@ fn so_many_at_a_time_over_all_shards_so_many_wait_and_the_rest_is_told() {
                 .collect();
             // Four are told at once that there is no room; the others wait for the gate.
             lab.gateway.wait_records(4);
+            lab.upstream.wait_request(2);
             assert_eq!(lab.upstream.requests().len(), 2);
             gate.open();
             asked.into_iter().map(|thread| thread.join().expect("an answer")).collect::<Vec<_>>()
