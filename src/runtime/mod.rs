@@ -66,7 +66,9 @@ impl Turns {
 /// Waits for `duration`, up to 2 ms longer. Costs about a microsecond: for rare waits; a
 /// connection's own waits go through [`deadline`].
 pub async fn sleep(duration: Duration) {
-    monoio::time::sleep(duration).await;
+    // On the heap: a timer is 640 bytes, aligned to 128, and so would be every future that might
+    // come to sleep.
+    Box::pin(monoio::time::sleep(duration)).await;
 }
 
 #[cfg(test)]

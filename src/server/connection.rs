@@ -113,8 +113,11 @@ async fn dispatch(core: &Core, client: &Downstream, request: &mut Request) -> Op
     if let Place::Exchange(endpoint) = place
         && method == Method::Post
     {
-        // On the heap, so that an idle connection does not hold the room for it.
-        return Some(Box::pin(exchange::serve(core, client, request, endpoint)).await);
+        // On the heap, so that an idle connection does not hold the room for it, and made there:
+        // `Box::pin` would copy its five kilobytes.
+        let serving =
+            Box::write(Box::new_uninit(), exchange::serve(core, client, request, endpoint));
+        return Some(Box::into_pin(serving).await);
     }
     let keep = request.head.keep_alive && request.is_complete() && !client.is_draining();
     let lines: &[u8] = if keep { b"" } else { CLOSE };
