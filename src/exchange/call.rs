@@ -263,10 +263,7 @@ fn inspect(head: &ResponseHead, buf: &[u8]) -> Head {
         } else if name.eq_ignore_ascii_case(b"x-amzn-errortype") {
             out.error_type = Some(String::from_utf8_lossy(value).into_owned());
         } else if goes_through(name) {
-            out.passed.lines.extend(name.iter().map(u8::to_ascii_lowercase));
-            out.passed.lines.extend_from_slice(b": ");
-            out.passed.lines.extend_from_slice(value);
-            out.passed.lines.extend_from_slice(b"\r\n");
+            out.passed.line(name, value);
         }
     }
     out

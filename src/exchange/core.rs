@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,7 +166,7 @@ fn keys(config: &Config) -> Keys {
         let models = if all { Models::All } else { Models::Only(names()) };
         (digest, Caller { name: key.name.as_str().into(), models, expires: key.expires })
     };
-    Keys::Required(config.keys.iter().map(entry).collect::<HashMap<_, _>>())
+    Keys::Required(config.keys.iter().map(entry).collect())
 }
 
 /// One shard's own.

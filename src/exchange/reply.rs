@@ -250,6 +250,22 @@ pub struct Passed {
     pub lines: Vec<u8>,
 }
 
+impl Passed {
+    /// Adds a header line.
+    pub fn line(&mut self, name: &[u8], value: &[u8]) {
+        // Few upstreams send more that goes through; those that do have it grow.
+        const USUAL: usize = 256;
+        if self.lines.capacity() == 0 {
+            self.lines.reserve(USUAL);
+        }
+        let start = self.lines.len();
+        self.lines.extend_from_slice(name);
+        self.lines.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+        line(&mut self.lines, b": ", value);
+        self.lines.extend_from_slice(b"\r\n");
+    }
+}
+
 /// What the SDKs want to know beside the status of a failure of ours.
 const fn extra(kind: Kind) -> &'static [u8] {
     match (kind, openai::error::should_retry(kind)) {
@@ -269,16 +285,32 @@ pub fn request_id(given: Option<&[u8]>, random: &Random) -> Box<str> {
     if let Some(id) = given.filter(sane).and_then(|id| std::str::from_utf8(id).ok()) {
         return id.into();
     }
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut id = String::with_capacity(36);
-    id.push_str("req_");
-    for mut half in [random.next(), random.next()] {
-        for _ in 0..16 {
-            id.push(HEX.get((half & 15) as usize).copied().unwrap_or(b'0').into());
-            half >>= 4;
-        }
+    let mut id = [0; 36];
+    let (start, digits) = id.split_at_mut(4);
+    start.copy_from_slice(b"req_");
+    for half in digits.as_chunks_mut().0.iter_mut() {
+        *half = hex(random.next());
     }
-    id.into()
+    str::from_utf8(&id).unwrap_or_default().into()
+}
+
+/// The digits of `number`, the least first: eight half bytes at a time become characters.
+fn hex(number: u64) -> [u8; 16] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut digits = [0; 16];
+    for (half, digits) in
+        [number & u64::from(u32::MAX), number >> 32].into_iter().zip(digits.as_chunks_mut().0)
+    {
+        // Each half byte to a byte of its own.
+        let spread = (half | half << 16) & 0x0000_FFFF_0000_FFFF;
+        let spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF;
+        let spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+        // 1 in each byte from ten on, which become letters.
+        let letters = (spread + ONES * 6) >> 4 & ONES;
+        *digits =
+            (spread + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'0' - 10)).to_le_bytes();
+    }
+    digits
 }
 
 /// A whole answer outside the line: health, models, refusals before there is a request to record.
@@ -378,7 +410,7 @@ const fn reason(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reply, millis, model, request_id};
+    use super::{Passed, Reply, hex, millis, model, request_id};
     use crate::chat::Protocol;
     use crate::runtime::random::Random;
 
@@ -391,6 +423,22 @@ mod tests {
             assert!(id.starts_with("req_") && id.len() == 36, "{id}");
         }
         assert_ne!(request_id(None, &random), request_id(None, &random));
+    }
+
+    #[test]
+    fn an_id_is_its_number_in_hexadecimal_digits() {
+        for number in [0, 1, 0xfedc_ba98_7654_3210, 0x9a09_af90_6990_a9fa, u64::MAX] {
+            let digits: String = format!("{number:016x}").chars().rev().collect();
+            assert_eq!(hex(number), digits.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_line_passes_in_small_letters() {
+        let mut passed = Passed::default();
+        passed.line(b"X-RateLimit-Reset", b"1s");
+        passed.line(b"retry-after", b"7");
+        assert_eq!(passed.lines, b"x-ratelimit-reset: 1s\r\nretry-after: 7\r\n");
     }
 
     #[test]
