@@ -1,5 +1,6 @@
 """Starts the scripted upstream and a gateway in front of it; the binary's path is in CRABLLM_BIN."""
 
+import json
 import os
 import re
 import signal
@@ -51,12 +52,16 @@ class Gateway:
         command = [os.environ["CRABLLM_BIN"], "serve", "--config", str(file), "--driver", driver]
         self.process = subprocess.Popen(
             command,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={"PATH": os.environ["PATH"]},
         )
         self.log = []
+        self.records = {}
+        self.changed = threading.Condition()
+        # Nobody else empties the pipes.
+        threading.Thread(target=self._read_records, daemon=True).start()
         self.url = None
         for line in self.process.stderr:
             self.log.append(line)
@@ -65,8 +70,21 @@ class Gateway:
                 self.url = found.group(1) + "/v1"
                 break
         assert self.url, "".join(self.log)
-        # Nobody else empties the pipe.
         threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+
+    def _read_records(self):
+        for line in self.process.stdout:
+            record = json.loads(line)
+            with self.changed:
+                self.records[record["request_id"]] = record
+                self.changed.notify_all()
+
+    def record(self, raw):
+        """The record of an answer's request; waits for it."""
+        name = raw.headers["x-request-id"]
+        with self.changed:
+            assert self.changed.wait_for(lambda: name in self.records, timeout=10), name
+            return self.records[name]
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -1,8 +1,10 @@
 """Retries, fallbacks, timeouts and bounds as the official clients see them."""
 
+import http.client
 import json
 import socket
 import time
+import urllib.request
 
 import anthropic
 import openai
@@ -100,11 +102,16 @@ def claude_upstream():
 
 
 @pytest.fixture(scope="module")
-def url(mock, claude_upstream, full, tmp_path_factory):
+def router(mock, claude_upstream, full, tmp_path_factory):
     more = tables(mock.port, claude_upstream.port, full)
     running = Gateway(tmp_path_factory.mktemp("routing"), mock.port, more)
-    yield running.url
+    yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def url(router):
+    return router.url
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +270,16 @@ def test_what_was_said_is_not_said_again(oa, claude, mock):
         for chunk in chat(oa, "cut", stream=True).parse():
             text += "".join(choice.delta.content or "" for choice in chunk.choices)
     assert text == "half"
+    # The SDK would end quietly at [DONE], so it is looked for in what was sent.
+    body = {"model": "cut", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    headers = {"authorization": f"Bearer {CLIENT_KEY}", "content-type": "application/json"}
+    asked = json.dumps(body).encode()
+    ask = urllib.request.Request(f"{oa.base_url}chat/completions", asked, headers)
+    with urllib.request.urlopen(ask, timeout=20) as answer:
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            answer.read()
+    wire = caught.value.partial
+    assert b'"half"' in wire and b'"error"' in wire and b"[DONE]" not in wire
     with pytest.raises(anthropic.APIError):
         list(message(claude, "cut", stream=True))
     assert seen(mock, "words:3:0:w") == before, "nobody else was asked"
@@ -284,13 +301,19 @@ def test_a_prompt_too_long_is_the_clients_where_none_is_listed(oa, claude, strea
 
 
 @ways
-def test_another_protocol_takes_the_place_of_one_that_fails(oa, claude, claude_upstream, stream):
+def test_another_protocol_takes_the_place_of_one_that_fails(
+    router, oa, claude, claude_upstream, stream
+):
     raw = chat(oa, f"crossed-{stream}", "call me", stream=stream, tools=[TOOL])
     text, [(name, arguments)], finish = said(raw, stream)
     assert (name, finish) == ("get_weather", "tool_calls")
     assert json.loads(arguments) == {**ARGS, "n": 0}
     assert raw.headers["x-crabllm-provider"] == "claude"
     assert "failing" in raw.headers["x-crabllm-tried"]
+    record = router.record(raw)
+    assert (record["provider"], record["upstream_model"]) == ("claude", "claude-sonnet-4-5")
+    assert (record["outcome"], record["attempts"], record["stream"]) == ("answered", 2, stream)
+    assert [attempt["provider"] for attempt in record["tried"]] == ["failing"]
     assert claude_upstream.last()[0].startswith("/v1/messages")
     answer = message(claude, f"crossed-{stream}", "hello", stream=stream)
     if stream:
