@@ -37,6 +37,10 @@ use crate::server::Door;
 /// How often a shard looks after what nobody is waiting for.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Turns of the loop that a shard makes after its last connection: one to have waits cancelled, one to
+/// have sockets closed, and as many to spare.
+const LAST_TURNS: usize = 4;
+
 /// What a shard is made of; all of it may cross to its thread.
 #[derive(Debug)]
 pub struct Seed {
@@ -141,6 +145,11 @@ async fn live(seed: Seed, driver: Driver) -> io::Result<()> {
     while core.ledger.waiting() > 0 {
         core.ledger.retry();
         runtime::sleep(Duration::from_millis(5)).await;
+    }
+    // A dropped connection's wait is cancelled first and its socket closed after that, both by the
+    // loop: until then a client whose connection was idle would not know that it is over.
+    for _ in 0..LAST_TURNS {
+        runtime::sleep(Duration::from_millis(1)).await;
     }
     served
 }

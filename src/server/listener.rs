@@ -36,6 +36,9 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::fro
 /// How long a shard waits for its last connections once their waits have been ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How long an accept may take to end once its socket no longer listens: it is woken at once.
+const LAST_ACCEPT: Duration = Duration::from_millis(100);
+
 /// What a client is told that comes when there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
     retry-after: 1\r\nconnection: close\r\ncontent-length: 124\r\n\r\n\
@@ -92,9 +95,7 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener
 pub async fn serve(core: Rc<Core>, door: Door) -> io::Result<()> {
     let listener = Listener::new(door.socket.try_clone()?, core.driver)?;
     let open = Rc::new(Cell::new(0));
-    let said = accept(&core, &listener, &door.tls, (&open, door.max_connections), &door.stop).await;
-    // Closing alone is not enough: an accept in flight keeps the socket listening.
-    let _unlistened = SockRef::from(&door.socket).shutdown(Shutdown::Both);
+    let said = accept(&core, &listener, &door, &open).await;
     drop((listener, door.socket));
     core.draining.set(true);
     core.deadlines.expire_idle();
@@ -121,37 +122,44 @@ async fn empty(open: &Cell<usize>, at_most: Option<Duration>) {
     }
 }
 
-async fn accept(
-    core: &Rc<Core>,
-    listener: &Listener,
-    tls: &Option<Arc<ServerConfig>>,
-    (open, max): (&Rc<Cell<usize>>, usize),
-    stop: &flume::Receiver<Stop>,
-) -> Stop {
-    let mut stopped = pin!(stop.recv_async());
+async fn accept(core: &Rc<Core>, listener: &Listener, door: &Door, open: &Rc<Cell<usize>>) -> Stop {
+    let mut stopped = pin!(door.stop.recv_async());
     let (mut back_off, mut turns) = (BACK_OFF.0, Turns::default());
     loop {
         turns.next().await;
-        // The accept that is pending at the end is dropped with its listener.
-        let accepted = match first(stopped.as_mut(), pin!(listener.accept())).await {
-            Either::Left(said) => return said.unwrap_or(Stop::Kill),
-            Either::Right(accepted) => accepted,
-        };
-        match accepted {
-            Ok(tcp) if open.get() < max => {
-                back_off = BACK_OFF.0;
-                open.set(open.get() + 1);
-                let guest = Guest { open: Rc::clone(open) };
-                runtime::spawn(welcome(Rc::clone(core), tcp, tls.clone(), guest));
+        let mut accepting = pin!(listener.accept());
+        match first(stopped.as_mut(), accepting.as_mut()).await {
+            Either::Left(said) => {
+                // Dropping the accept would not do: it would keep the socket listening, and what it
+                // may have been given already would stay open with nobody to close it.
+                let _unlistened = SockRef::from(&door.socket).shutdown(Shutdown::Both);
+                let ended = pin!(runtime::sleep(LAST_ACCEPT));
+                if let Either::Left(Ok(tcp)) = first(accepting, ended).await {
+                    admit(core, tcp, door, open);
+                }
+                return said.unwrap_or(Stop::Kill);
             }
-            Ok(tcp) => runtime::spawn(turn_away(tcp, tls.is_some())),
-            Err(error) => {
+            Either::Right(Ok(tcp)) => {
+                back_off = BACK_OFF.0;
+                admit(core, tcp, door, open);
+            }
+            Either::Right(Err(error)) => {
                 core.notice(format!("cannot accept a connection: {error}"));
                 runtime::sleep(back_off).await;
                 back_off = (back_off * 2).min(BACK_OFF.1);
             }
         }
     }
+}
+
+/// Lets a connection in, if there is room.
+fn admit(core: &Rc<Core>, tcp: Tcp, door: &Door, open: &Rc<Cell<usize>>) {
+    if open.get() >= door.max_connections {
+        return runtime::spawn(turn_away(tcp, door.tls.is_some()));
+    }
+    open.set(open.get() + 1);
+    let guest = Guest { open: Rc::clone(open) };
+    runtime::spawn(welcome(Rc::clone(core), tcp, door.tls.clone(), guest));
 }
 
 /// Counts an open connection for as long as it lives, panics included.

@@ -1,5 +1,7 @@
 //! The end of the process: what runs may finish, what waits is let go, and the exit code is good.
 
+use std::io;
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 use std::time::Instant;
@@ -96,6 +98,38 @@ fn running_streams_finish_and_the_process_ends_well() {
             assert_eq!(lab.gateway.record(id)["outcome"], "answered");
         }
         assert_eq!(lab.gateway.records().len(), 11);
+    }
+}
+
+/// Whoever connects while the signal is on its way is refused, or let go at once. A connection that
+/// the kernel accepted for us in that moment must not be forgotten.
+#[test]
+fn who_comes_with_the_signal_is_not_kept() {
+    for _ in 0..20 {
+        let gate = Gate::default();
+        let lab = gated(&gate, "30");
+        let mut stream = begin_stream(&lab, &fresh_id("with"));
+        let guests = std::thread::scope(|scope| {
+            let coming = scope.spawn(|| {
+                let come = || TcpStream::connect(lab.gateway.addr).ok();
+                std::iter::from_fn(come).take(2000).collect::<Vec<_>>()
+            });
+            lab.gateway.signal(Signal::TERM);
+            coming.join().expect("guests")
+        });
+        let until = Instant::now() + Duration::from_secs(5);
+        for mut guest in guests {
+            let left = until.saturating_duration_since(Instant::now());
+            let patience = left.max(Duration::from_millis(1));
+            guest.set_read_timeout(Some(patience)).expect("a timeout");
+            let late = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+            let read = guest.read(&mut [0]);
+            let kept = read.as_ref().is_err_and(|error| late.contains(&error.kind()));
+            assert!(!kept, "a connection was kept: {read:?}");
+        }
+        gate.open();
+        stream.until("[DONE]");
+        assert_eq!(lab.gateway.stop().len(), 1);
     }
 }
 
