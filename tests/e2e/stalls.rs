@@ -1,7 +1,7 @@
 //! A stall in each phase fires that phase's own timeout, when it is due.
 
+use std::io;
 use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::net::TcpStream;
 use std::time::Duration;
 use std::time::Instant;
@@ -25,8 +25,8 @@ const LATE: Duration = Duration::from_millis(50);
 /// Tries at most, on a machine that others use too; one in time is enough, none may be early.
 const ROUNDS: usize = 10;
 
-/// Bytes that no kernel takes without a reader.
-const HUGE: usize = 16 << 20;
+/// More bytes than a connection to [`deaf`] takes.
+const HUGE: usize = 4 << 20;
 
 /// One phase: the key of its timeout, what the client is told, and where it stalls.
 struct Phase {
@@ -88,12 +88,22 @@ impl Phase {
     }
 }
 
-/// A port that takes no more connections, and what fills it.
-fn full() -> (SocketAddr, Vec<TcpStream>) {
+/// A socket that keeps about so many connections until they are accepted.
+fn listening(
+    backlog: i32,
+    set: impl FnOnce(&socket2::Socket) -> io::Result<()>,
+) -> socket2::Socket {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any.into()).and_then(|()| socket.listen(0)).expect("listen");
+    let ready = set(&socket).and_then(|()| socket.bind(&any.into()));
+    ready.and_then(|()| socket.listen(backlog)).expect("listen");
+    socket
+}
+
+/// A port that takes no more connections, and what fills it.
+fn full() -> (SocketAddr, Vec<TcpStream>) {
+    let socket = listening(0, |_| Ok(()));
     let addr = socket.local_addr().expect("address").as_socket().expect("an IP address");
     let wait = Duration::from_millis(200);
     let mut held: Vec<TcpStream> =
@@ -104,11 +114,10 @@ fn full() -> (SocketAddr, Vec<TcpStream>) {
 
 /// A port whose connections nobody reads from.
 fn deaf() -> (SocketAddr, Vec<TcpStream>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let addr = listener.local_addr().expect("address");
+    let socket = listening(128, |socket| socket.set_recv_buffer_size(4096));
+    let addr = socket.local_addr().expect("address").as_socket().expect("an IP address");
     // The kernel accepts for a listener that lives and does not.
-    std::mem::forget(listener);
-    (addr, Vec::new())
+    (addr, vec![socket.into()])
 }
 
 fn at(
