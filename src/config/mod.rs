@@ -44,6 +44,7 @@ pub use self::size::parse_size;
 pub use self::upstream::Kind;
 pub use self::upstream::Model;
 pub use self::upstream::Provider;
+pub(crate) use self::upstream::kinds;
 pub use self::url::BaseUrl;
 pub use self::url::BaseUrlError;
 

@@ -94,25 +94,43 @@ impl Provider {
     }
 }
 
-named! {
-    /// Which protocol and address rules a provider follows.
-    Kind {
-        /// OpenAI and everything that looks like it.
-        Openai = "openai",
-        /// Anthropic Messages.
-        Anthropic = "anthropic",
-        /// Google Gemini.
-        Google = "google",
-        /// Azure OpenAI.
-        Azure = "azure",
-        /// AWS Bedrock Converse.
-        Bedrock = "bedrock",
-        /// Ollama.
-        Ollama = "ollama",
-        /// Built in: answers by itself, without a network.
-        Demo = "demo",
-    }
+/// Gives `$then` a line for each kind of provider that has a server: what it is, the variant of
+/// [`Kind`], its name in a configuration, and its file in `src/provider`.
+macro_rules! kinds {
+    ($then:ident) => {
+        $then! {
+            /// OpenAI and everything that looks like it.
+            Openai = "openai" in openai,
+            /// Anthropic Messages.
+            Anthropic = "anthropic" in anthropic,
+            /// Google Gemini.
+            Google = "google" in google,
+            /// Azure OpenAI.
+            Azure = "azure" in azure,
+            /// AWS Bedrock Converse.
+            Bedrock = "bedrock" in bedrock,
+            /// Ollama.
+            Ollama = "ollama" in ollama,
+        }
+    };
 }
+
+pub(crate) use kinds;
+
+macro_rules! kind {
+    ($($(#[$what:meta])* $kind:ident = $name:literal in $file:ident,)*) => {
+        named! {
+            /// Which protocol and address rules a provider follows.
+            Kind {
+                $($(#[$what])* $kind = $name,)*
+                /// Built in: answers by itself, without a network.
+                Demo = "demo",
+            }
+        }
+    };
+}
+
+kinds!(kind);
 
 /// One model of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

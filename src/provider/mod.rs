@@ -1,15 +1,9 @@
 //! Providers: where a deployment is, how it is spoken to and with which credentials.
 //!
-//! A provider is a file with a `build` and a [`Service`], and a line in `served`.
+//! A provider is a file with a `build` and a [`Service`], and a line in `config::kinds`.
 
-pub mod anthropic;
-pub mod azure;
 pub mod base;
-pub mod bedrock;
 pub mod demo;
-pub mod google;
-pub mod ollama;
-pub mod openai;
 pub mod trust;
 
 use std::fmt;
@@ -123,18 +117,21 @@ pub trait Service: fmt::Debug + Send + Sync {
 type Build =
     fn(&config::Provider, &config::Env, &trust::Trust) -> Result<(Base, Box<dyn Service>), String>;
 
-/// The kinds that are servers. The gateway itself answers for the one that is not.
-const fn served(kind: config::Kind) -> Option<Build> {
-    match kind {
-        config::Kind::Openai => Some(openai::build),
-        config::Kind::Anthropic => Some(anthropic::build),
-        config::Kind::Google => Some(google::build),
-        config::Kind::Azure => Some(azure::build),
-        config::Kind::Bedrock => Some(bedrock::build),
-        config::Kind::Ollama => Some(ollama::build),
-        config::Kind::Demo => None,
-    }
+macro_rules! served {
+    ($($(#[$what:meta])* $kind:ident = $name:literal in $file:ident,)*) => {
+        $(pub mod $file;)*
+
+        /// The kinds that are servers. The gateway itself answers for the one that is not.
+        const fn served(kind: config::Kind) -> Option<Build> {
+            match kind {
+                $(config::Kind::$kind => Some($file::build),)*
+                config::Kind::Demo => None,
+            }
+        }
+    };
 }
+
+config::kinds!(served);
 
 impl Provider {
     /// Makes a provider of its configuration.
