@@ -152,14 +152,15 @@ fn least_busy<'t>(
     let start = below(view.seed, all.len() as u64) as usize;
     let (head, tail) = all.split_at_checked(start)?;
     let mut best: Option<(&Deployment, u64)> = None;
-    for deployment in tail.iter().chain(head).filter(|deployment| fits(deployment)) {
+    for deployment in [tail, head].into_iter().flatten() {
         let busy = u64::from(view.health.in_flight(deployment)) + 1;
         // Less of its share is in use, or the other has none.
         let less = |(other, others): (&Deployment, u64)| {
             (deployment.share > 0 && other.share == 0)
                 || busy.saturating_mul(other.share) < others.saturating_mul(deployment.share)
         };
-        if best.is_none_or(less) {
+        // Most are no better than the best so far: only of those that are it is asked more.
+        if best.is_none_or(less) && fits(deployment) {
             best = Some((deployment, busy));
         }
     }
