@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 
+import anthropic
 import openai
 import pytest
 import trustme
@@ -144,4 +145,19 @@ def narrow(gateway):
     with openai.OpenAI(
         base_url=gateway.url, api_key=NARROW_KEY, max_retries=0, timeout=20
     ) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def oa(url):
+    """OpenAI's client of the gateway at the module's own `url`."""
+    with openai.OpenAI(base_url=url, api_key=CLIENT_KEY, max_retries=0, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def claude(url):
+    """Anthropic's, of the same."""
+    base = url.removesuffix("/v1")
+    with anthropic.Anthropic(base_url=base, api_key=CLIENT_KEY, max_retries=0, timeout=20) as made:
         yield made

@@ -6,7 +6,7 @@ import anthropic
 import openai
 import pytest
 
-from conftest import CLIENT_KEY, Gateway
+from conftest import Gateway
 from mock_providers import ARGS, THOUGHT, Providers
 
 TARGETS = {
@@ -62,19 +62,6 @@ secret_key = "s"
     running = Gateway(tmp_path_factory.mktemp("providers"), providers.port, tables)
     yield running.url
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def oa(url):
-    with openai.OpenAI(base_url=url, api_key=CLIENT_KEY, max_retries=0, timeout=20) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def claude(url):
-    base = url.removesuffix("/v1")
-    with anthropic.Anthropic(base_url=base, api_key=CLIENT_KEY, max_retries=0, timeout=20) as made:
-        yield made
 
 
 def ask(oa, target, stream, messages, **more):

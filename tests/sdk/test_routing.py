@@ -114,19 +114,6 @@ def url(router):
     return router.url
 
 
-@pytest.fixture(scope="module")
-def oa(url):
-    with openai.OpenAI(base_url=url, api_key=CLIENT_KEY, max_retries=0, timeout=20) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def claude(url):
-    base = url.removesuffix("/v1")
-    with anthropic.Anthropic(base_url=base, api_key=CLIENT_KEY, max_retries=0, timeout=20) as made:
-        yield made
-
-
 def chat(oa, model, text="hi", **more):
     messages = [{"role": "user", "content": text}]
     return oa.chat.completions.with_raw_response.create(model=model, messages=messages, **more)
