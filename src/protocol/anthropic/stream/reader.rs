@@ -5,6 +5,7 @@ use crate::chat::Event;
 use crate::chat::Finish;
 use crate::chat::Start;
 use crate::chat::Text;
+use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
@@ -199,25 +200,22 @@ impl Reader {
                 _ => others.push(member),
             }
         }
-        start.usage = usage.map(|usage| {
-            let mut tokens = self.tokens;
-            tokens.read(usage);
-            tokens.usage()
-        });
-        self.begin(start, sink);
+        let told = self.count(usage);
+        self.begin(Start { usage: told, ..start }, sink);
         for member in others {
             let extra = extra(word(member.key), member.value);
             sink.event(Event::Extra { choice: None, extra });
         }
-        self.usage(usage, sink);
+        if let Some(told) = told {
+            sink.event(Event::Usage(told));
+        }
         Ok(())
     }
 
-    fn usage(&mut self, usage: Option<Value<'_>>, sink: &mut AnySink<'_>) {
-        if let Some(usage) = usage.filter(|usage| !usage.is_null()) {
-            self.tokens.read(usage);
-            sink.event(Event::Usage(self.tokens.usage()));
-        }
+    /// All tokens told so far, where `usage` tells some.
+    fn count(&mut self, usage: Option<Value<'_>>) -> Option<Usage> {
+        self.tokens.read(usage.filter(|usage| !usage.is_null())?);
+        Some(self.tokens.usage())
     }
 
     fn block(&mut self, index: u64) -> Result<&mut Block, Garbage> {
@@ -268,7 +266,9 @@ impl Reader {
             }
             self.finish = known.map(Finish::into_owned);
         }
-        self.usage(payload.usage, sink);
+        if let Some(told) = self.count(payload.usage) {
+            sink.event(Event::Usage(told));
+        }
     }
 
     fn message_stop(&mut self, sink: &mut AnySink<'_>) {
