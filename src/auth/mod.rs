@@ -59,7 +59,7 @@ pub enum Keys {
 /// The owners of the keys.
 pub type Callers = HashMap<Digest, Caller, BuildHasherDefault<Uniform>>;
 
-/// Hashes a digest by a part of it: its bits are as good as random already.
+/// Hashes a digest by folding it: its bits are as good as random already.
 #[derive(Debug, Default)]
 pub struct Uniform(u64);
 

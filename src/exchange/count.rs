@@ -24,7 +24,7 @@ pub async fn estimate(
     meter.record.outcome = Outcome::Answered;
     meter.record.response_bytes = body.len() as u64;
     let mut passed = Passed::default();
-    passed.lines.extend_from_slice(b"x-crabllm-estimate: true\r\n");
+    passed.line(b"x-crabllm-estimate", b"true");
     let mut out = x.core.buffers.take(SMALL);
     x.reply.head(&mut out, x.core, meter, Framing::Length(body.len()), &passed);
     out.extend_from_slice(&body);

@@ -253,8 +253,7 @@ async fn failed(
     if let Some(wait) = failure.retry_after_ms
         && !has(&passed, b"retry-after: ")
     {
-        let seconds = wait.div_ceil(1000);
-        passed.lines.extend_from_slice(format!("retry-after: {seconds}\r\n").as_bytes());
+        passed.line(b"retry-after", wait.div_ceil(1000).to_string().as_bytes());
     }
     final_word(&mut passed, meter);
     let mut out = x.core.buffers.take(SMALL);
@@ -266,7 +265,7 @@ async fn failed(
 /// A client need not try again what was tried again here.
 fn final_word(passed: &mut Passed, meter: &Meter) {
     if meter.record.attempts > 1 && !has(passed, b"x-should-retry: ") {
-        passed.lines.extend_from_slice(b"x-should-retry: false\r\n");
+        passed.line(b"x-should-retry", b"false");
     }
 }
 
