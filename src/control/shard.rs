@@ -125,7 +125,9 @@ async fn live(seed: Seed, driver: Driver) -> io::Result<()> {
         deadlines: deadlines.clone(),
         clock,
     });
+    let beat = deadlines.beat().clone();
     runtime::spawn(async move { deadlines.run().await });
+    runtime::spawn(async move { beat.run().await });
     let sweeper = Rc::clone(&core);
     runtime::spawn(async move {
         let mut told = 0;

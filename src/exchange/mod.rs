@@ -10,6 +10,7 @@ mod embed;
 mod failpoint;
 mod finish;
 mod forward;
+mod pace;
 mod pipe;
 mod queue;
 mod reframe;

@@ -14,6 +14,7 @@ use crate::exchange::call::broken;
 use crate::exchange::failpoint;
 use crate::exchange::forward::Prepared;
 use crate::exchange::forward::Way;
+use crate::exchange::pace::Pace;
 use crate::exchange::pipe::Pipe;
 use crate::exchange::reframe::State;
 use crate::exchange::reply::ContentType;
@@ -29,14 +30,10 @@ use crate::protocol::Seed;
 use crate::protocol::any;
 use crate::route::Deployment;
 use crate::runtime::Turns;
-use crate::runtime::clock::Micros;
 
 /// After so long without a word from the upstream the client is sent a comment, which clients
 /// ignore, so that nothing between us takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// Microseconds between two reads within which a stream counts as fast.
-const HOT: u64 = 1000;
 
 /// The comment.
 const COMMENT: &[u8] = b": keep-alive\n\n";
@@ -50,14 +47,12 @@ struct Relay<'a> {
     call: &'a Call<'a>,
     deployment: &'a Deployment,
     pipe: Pipe,
-    heard: Micros,
     /// Bytes of the head that is held back with what comes before the first content: until then
     /// another attempt can take the place of this one.
     held: Option<usize>,
     /// Whether the client has the head.
     begun: bool,
-    /// Whether events follow one another so fast that the next is read without asking first.
-    hot: bool,
+    pace: Pace,
 }
 
 /// Passes the stream on. The client is watched all the while.
@@ -91,8 +86,8 @@ pub async fn run(
     }
     let deployment = prepared.deployment;
     let (client, reply) = (x.client, &x.reply);
-    let (heard, held) = (core.clock.now(), Some(out.len()));
-    let mut relay = Relay { client, reply, call, deployment, pipe, heard, held, begun, hot: false };
+    let (held, pace) = (Some(out.len()), Pace::default());
+    let mut relay = Relay { client, reply, call, deployment, pipe, held, begun, pace };
     let passing = {
         let passing = pin!(relay.pass(&mut answer, out, request, meter));
         x.watching(passing).await
@@ -242,20 +237,25 @@ impl Relay<'_> {
     /// heard of yet.
     async fn wait(&mut self, answer: &mut Answer, held: &mut Vec<u8>) -> Result<(), Error> {
         let (call, core) = (self.call, self.call.core);
-        self.heard = core.clock.now();
-        let silent_until = self.heard.after(call.timeouts.idle);
-        let hot = self.hot;
+        let heard = core.clock.now();
+        let silent_until = heard.after(call.timeouts.idle);
+        let more = answer.has_more();
+        // The client has to wait for no event before the first.
+        let said = self.held.is_none();
+        let gather = self.pace.gathers(self.pipe.content_events()) && said && !more;
         let mut read = pin!(async {
-            if !hot {
+            if gather {
+                answer.gather(core.deadlines.beat()).await;
+            } else if !more {
                 answer.readable().await?;
             }
             answer.read_more().await
         });
-        let mut comment_at = self.heard.after(KEEP_ALIVE);
+        let mut comment_at = heard.after(KEEP_ALIVE);
         loop {
             call.deadline.arm_at(silent_until.min(call.ends).min(comment_at));
             if let Ok(read) = call.deadline.limit(read.as_mut()).await {
-                self.hot = core.clock.refresh().since(self.heard) < HOT;
+                self.pace.note(core.clock.refresh().since(heard), gather);
                 return read.map_err(|error| broken(&error));
             }
             let now = core.clock.now();

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::net::tls::Tls;
+use crate::runtime::beat::Beat;
 use crate::runtime::tcp::Tcp;
 
 /// A connection to a peer. All methods take `&self`: one task may write, and wait for a hang-up
@@ -74,6 +75,11 @@ impl Stream {
             Self::Tls(tls) if tls.has_more() => Ok(()),
             Self::Tls(tls) => tls.tcp().readable().await,
         }
+    }
+
+    /// Waits for the beat, so that the next read brings all that has come until then.
+    pub async fn gather(&self, beat: &Beat) {
+        self.tcp().gather(beat).await;
     }
 
     /// Waits until the peer has closed or reset the connection.

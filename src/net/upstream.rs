@@ -14,6 +14,7 @@ use crate::net::buffers::Buffers;
 use crate::net::buffers::EVENT;
 use crate::net::buffers::SMALL;
 use crate::net::stream::Stream;
+use crate::runtime::beat::Beat;
 
 /// Limits of an upstream's response head: generous, as an upstream is no attacker, but finite.
 const HEAD: Limits = Limits { max_head: 64 * 1024, max_headers: 128, max_target: 0 };
@@ -84,6 +85,8 @@ pub struct Answer {
     framing: Framing,
     self_delimiting: bool,
     reusable: bool,
+    /// Whether the last read filled all the room there was.
+    filled: bool,
 }
 
 impl fmt::Debug for Answer {
@@ -145,6 +148,7 @@ pub async fn read_head<T>(
         self_delimiting: head.body != ResponseBody::Close,
         framing,
         reusable: head.keep_alive,
+        filled: false,
     };
     buffers.give_head(head);
     answer.decode(0).map_err(AnswerError::Chunk)?;
@@ -190,6 +194,7 @@ impl Answer {
         }
         let result;
         (result, self.buf) = self.stream.recv(buf).await;
+        self.filled = self.buf.len() == self.buf.capacity();
         match result {
             Ok(0) if matches!(self.framing, Framing::Close) => {
                 self.framing = Framing::Complete;
@@ -201,11 +206,23 @@ impl Answer {
         }
     }
 
+    /// Whether there is probably more to read at once: the last read filled the buffer.
+    #[must_use]
+    pub const fn has_more(&self) -> bool {
+        self.filled
+    }
+
     /// Gives the buffer back while nothing stands in it.
     pub fn rest(&mut self) {
         if self.buf.is_empty() && self.buf.capacity() > 0 {
             self.buffers.give(std::mem::take(&mut self.buf));
         }
+    }
+
+    /// Waits for the beat, so that the next read brings all that has come until then.
+    pub async fn gather(&mut self, beat: &Beat) {
+        self.rest();
+        self.stream.gather(beat).await;
     }
 
     /// Waits until there is more to read, without a buffer where none is in use: streams are many

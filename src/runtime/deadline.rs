@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use crate::runtime::beat::Beat;
 use crate::runtime::clock::Clock;
 use crate::runtime::clock::Micros;
 
@@ -52,6 +53,7 @@ struct Entry {
 
 struct Shared {
     clock: Clock,
+    beat: Beat,
     cells: RefCell<Cells>,
     busy: Cell<usize>,
     swept: Cell<Micros>,
@@ -77,6 +79,7 @@ impl Deadlines {
     pub fn new(clock: Clock) -> Self {
         Self {
             shared: Rc::new(Shared {
+                beat: Beat::new(clock.clone()),
                 clock,
                 cells: RefCell::default(),
                 busy: Cell::new(0),
@@ -85,6 +88,12 @@ impl Deadlines {
                 sweeper: RefCell::default(),
             }),
         }
+    }
+
+    /// The shard's beat.
+    #[must_use]
+    pub fn beat(&self) -> &Beat {
+        &self.shared.beat
     }
 
     /// A new cell, disarmed.
@@ -196,6 +205,7 @@ impl Deadline {
         if now.since(self.shared.swept.get()) > OVERDUE {
             self.shared.sweep(now);
         }
+        self.shared.beat.catch_up(now);
         let last = self.shared.clock.now().after(LAST_WORDS);
         let at = if self.is_killed() { at.min(last) } else { at };
         if let Some(entry) = self.shared.cells.borrow_mut().entries.get_mut(self.slot) {

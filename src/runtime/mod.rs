@@ -12,9 +12,11 @@
 //! | a timer costs a microsecond | [`deadline::Deadlines`], one cell a connection |
 //! | the completion queue overflows | [`driver`] asks for a large one |
 //! | `block_on` does not fall back by itself | [`driver`] tries the chain by hand |
-//! | timers wait while any task is ready | [`deadline::Deadline::arm_at`] makes up for a sweep that is due |
+//! | timers wait while any task is ready | [`deadline::Deadline::arm_at`] makes up for what is due |
+//! | epoll wakes for every piece, wanted or not | [`tcp::Tcp::gather`] has the socket hold them back |
 //! | accept spins without descriptors | `server::listener` backs off |
 
+pub mod beat;
 pub mod clock;
 pub mod deadline;
 pub mod driver;

@@ -24,10 +24,14 @@ use rustix::event::Timespec;
 use rustix::event::poll;
 
 use crate::runtime;
+use crate::runtime::beat::Beat;
 use crate::runtime::deadline::TICK;
 use crate::runtime::driver::Driver;
 use crate::runtime::pieces::Pieces;
 use crate::runtime::select;
+
+/// Bytes of a stream that are told of at once, beat or no beat.
+const GATHERED: libc::c_int = 64 * 1024;
 
 /// A connected TCP stream with `TCP_NODELAY` set.
 pub struct Tcp {
@@ -172,6 +176,32 @@ impl Tcp {
         poll(&mut fds, Some(&Timespec::default())).ok()?;
         let [only] = fds;
         Some(only.revents())
+    }
+
+    /// Waits for the beat, after which several pieces may have come. Until then epoll is told of none of
+    /// them: it wakes the shard for each, whoever waits.
+    pub async fn gather(&self, beat: &Beat) {
+        let told = monoio::utils::is_legacy();
+        if told {
+            self.set_low_water(GATHERED);
+        }
+        beat.next().await;
+        if told {
+            self.set_low_water(1);
+        }
+    }
+
+    /// Has nobody told of data before so many bytes of it, or the end, have come (`SO_RCVLOWAT`). A read takes
+    /// what there is all the same.
+    fn set_low_water(&self, bytes: libc::c_int) {
+        let value = std::ptr::from_ref(&bytes).cast();
+        let len = size_of_val(&bytes) as libc::socklen_t;
+        let fd = self.stream().as_raw_fd();
+        // A system that refuses wakes us more often, no more.
+        // SAFETY: the descriptor is open for as long as the stream, which `self` owns, and `value` points to
+        // `len` bytes that live until the call is over.
+        let _refused =
+            unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, value, len) };
     }
 
     /// Says that nothing more will be written; the peer sees the end once it has read all.

@@ -15,6 +15,7 @@ use crate::runtime::clock::Micros;
 use crate::runtime::deadline::Deadlines;
 use crate::runtime::deadline::Elapsed;
 use crate::runtime::driver;
+use crate::runtime::select;
 use crate::runtime::select::Either;
 use crate::runtime::select::first;
 use crate::runtime::tcp::Tcp;
@@ -249,5 +250,77 @@ fn deadlines_pass_and_are_moved() {
         assert_eq!(in_time(deadline.limit(pending::<()>())).await, Err(Elapsed));
         deadline.arm(STUCK);
         assert_eq!(in_time(deadline.limit(pending::<()>())).await, Err(Elapsed), "last words");
+    });
+}
+
+/// A beat that strikes by itself.
+fn beating() -> Deadlines {
+    let deadlines = Deadlines::new(Clock::new(Epoch::start()));
+    let beat = deadlines.beat().clone();
+    runtime::spawn(async move { beat.run().await });
+    deadlines
+}
+
+#[test]
+fn all_who_wait_for_the_beat_go_on_together() {
+    on_both(async || {
+        let deadlines = beating();
+        for _ in 0..3 {
+            let (first_wait, second_wait) = (deadlines.beat().next(), deadlines.beat().next());
+            let (mut one, mut other) = (pin!(first_wait), pin!(second_wait));
+            let begun = first(one.as_mut(), other.as_mut());
+            assert!(select::now(pin!(begun)).await.is_none(), "before its time");
+            in_time(one).await;
+            assert!(select::now(other.as_mut()).await.is_some(), "one beat for both");
+        }
+        // Whoever gives up waiting leaves the beat as it is.
+        assert!(select::now(pin!(deadlines.beat().next())).await.is_none());
+        in_time(deadlines.beat().next()).await;
+    });
+}
+
+#[test]
+fn the_beat_comes_while_there_is_always_a_task_ready() {
+    on_both(async || {
+        let deadlines = beating();
+        let busy = deadlines.register();
+        let stop = Rc::new(Cell::new(false));
+        let stopped = Rc::clone(&stop);
+        runtime::spawn(async move {
+            while !stopped.get() {
+                busy.clock().refresh();
+                busy.arm(STUCK);
+                runtime::fair_yield().await;
+            }
+        });
+        deadlines.beat().next().await;
+        stop.set(true);
+    });
+}
+
+#[test]
+fn what_comes_before_the_beat_is_read_at_once_and_the_rest_is_heard_of() {
+    on_both(async || {
+        let deadlines = beating();
+        let (ours, mut peer) = pair().await;
+        for _ in 0..3 {
+            let mut gathering = pin!(ours.gather(deadlines.beat()));
+            assert!(select::now(gathering.as_mut()).await.is_none());
+            for piece in [b"one", b"two"] {
+                peer.write_all(piece).unwrap();
+            }
+            in_time(gathering).await;
+            let (read, buf) = in_time(ours.recv(Vec::with_capacity(64))).await;
+            assert_eq!((read.unwrap(), buf), (6, b"onetwo".to_vec()));
+            // A single byte after it is told of.
+            let mut waiting = pin!(ours.readable());
+            assert!(select::now(waiting.as_mut()).await.is_none());
+            peer.write_all(b"x").unwrap();
+            in_time(waiting).await.unwrap();
+            assert_eq!(ours.recv(Vec::with_capacity(64)).await.1, b"x");
+        }
+        drop(peer);
+        in_time(ours.gather(deadlines.beat())).await;
+        assert_eq!(in_time(ours.recv(Vec::with_capacity(64))).await.0.unwrap(), 0, "the end");
     });
 }

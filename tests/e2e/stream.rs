@@ -124,6 +124,28 @@ fn every_event_arrives_when_it_was_sent() {
 }
 
 #[test]
+fn after_a_burst_a_single_event_arrives_as_well() {
+    let events = fixtures::stream(500);
+    let (burst, last) = events.split_at(499);
+    let gate = Gate::default();
+    let door = gate.clone();
+    let lab = Lab::new(move |_| {
+        let events = fixtures::stream(500);
+        let (burst, last) = events.split_at(499);
+        let each = |script: Script, event: &String| script.send(http::as_chunk(event.as_bytes()));
+        let script = burst.iter().fold(Script::default().send(STREAM_HEAD), each);
+        last.iter().fold(script.wait(&door), each).send("0\r\n\r\n")
+    });
+    let mut client = lab.client();
+    client.send(&Req::chat(with_options("{\"include_usage\":true}")).bytes());
+    assert_eq!(client.head().expect("a head").status(), 200);
+    assert_eq!(client.until("w497 "), burst.concat());
+    gate.open();
+    assert_eq!(client.until("[DONE]\n\n"), last.concat());
+    assert_eq!(client.more(), Err(Ending::Complete));
+}
+
+#[test]
 fn events_cut_anywhere_by_the_network_are_the_same_events() {
     let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\u{1f980}\u{e9}\u{2028}\"},\
                   \"finish_reason\":null}]}\n\n: a comment\n\ndata: {\"choices\":[{\"index\":0,\
