@@ -19,12 +19,15 @@ const LARGEST: usize = 1024 * 1024;
 /// Bytes that lie unused at most, over all buffers of a shard.
 const KEEP: usize = 2 * 1024 * 1024;
 
+/// Classes of buffers above [`SMALL`].
+const LARGE: usize = (LARGEST / SMALL).ilog2() as usize;
+
 /// Request heads that lie unused at most.
 const HEADS: usize = 256;
 
 /// Room that the next request of about this size finds enough too.
 fn rounded(room: usize) -> usize {
-    if (2 * SMALL..=LARGEST).contains(&room) { room.next_power_of_two() } else { room.max(EVENT) }
+    if (SMALL..=LARGEST).contains(&room) { room.next_power_of_two() } else { room.max(EVENT) }
 }
 
 /// Buffers by size, for one shard.
@@ -37,7 +40,8 @@ pub struct Buffers {
 struct Shelf {
     events: RefCell<Vec<Vec<u8>>>,
     small: RefCell<Vec<Vec<u8>>>,
-    large: RefCell<Vec<Vec<u8>>>,
+    /// From twice [`SMALL`] to [`LARGEST`], by powers of two.
+    large: [RefCell<Vec<Vec<u8>>>; LARGE],
     kept: Cell<usize>,
     head: Cell<Option<ResponseHead>>,
     #[expect(clippy::vec_box, reason = "a request holds the box, and gives it back as it is")]
@@ -51,13 +55,12 @@ impl std::fmt::Debug for Shelf {
 }
 
 impl Shelf {
-    fn class(&self, capacity: usize) -> &RefCell<Vec<Vec<u8>>> {
-        if capacity < SMALL {
-            &self.events
-        } else if capacity < 2 * SMALL {
-            &self.small
-        } else {
-            &self.large
+    /// Where buffers of this capacity lie; none above [`LARGEST`].
+    fn class(&self, capacity: usize) -> Option<&RefCell<Vec<Vec<u8>>>> {
+        match (capacity / SMALL).checked_ilog2() {
+            None => Some(&self.events),
+            Some(0) => Some(&self.small),
+            Some(n) => self.large.get(n as usize - 1),
         }
     }
 }
@@ -68,13 +71,13 @@ impl Buffers {
     #[must_use]
     pub fn take(&self, room: usize) -> Vec<u8> {
         let shelf = &*self.shared;
-        let Some(mut buf) = shelf.class(room).borrow_mut().pop() else {
-            return Vec::with_capacity(rounded(room));
-        };
+        let room = rounded(room);
+        let unused = shelf.class(room).and_then(|class| class.borrow_mut().pop());
+        let Some(mut buf) = unused else { return Vec::with_capacity(room) };
         shelf.kept.set(shelf.kept.get().saturating_sub(buf.capacity()));
         if buf.capacity() < room {
             // To let it grow would copy what it held once.
-            buf = Vec::with_capacity(rounded(room));
+            buf = Vec::with_capacity(room);
         }
         buf
     }
@@ -118,10 +121,13 @@ impl Buffers {
         let shelf = &*self.shared;
         let size = buf.capacity();
         let kept = shelf.kept.get() + size;
-        if (EVENT..=LARGEST).contains(&size) && kept <= KEEP {
+        if (EVENT..=LARGEST).contains(&size)
+            && kept <= KEEP
+            && let Some(class) = shelf.class(size)
+        {
             buf.clear();
             shelf.kept.set(kept);
-            shelf.class(size).borrow_mut().push(buf);
+            class.borrow_mut().push(buf);
         }
     }
 }
@@ -151,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn sizes_do_not_displace_each_other() {
+        let buffers = Buffers::default();
+        let rooms = [EVENT, SMALL, SMALL + 1, 5 * SMALL, 20 * SMALL, LARGEST / 2];
+        let lent = rooms.map(|room| buffers.take(room));
+        let places = lent.each_ref().map(|buf| buf.as_ptr());
+        lent.into_iter().for_each(|buf| buffers.give(buf));
+        let again = rooms.map(|room| buffers.take(room));
+        assert_eq!(again.each_ref().map(|buf| buf.as_ptr()), places);
+    }
+
+    #[test]
     fn what_lies_unused_is_bounded() {
         let buffers = Buffers::default();
         let lent: Vec<_> = (0..2 * KEEP / SMALL).map(|_| buffers.take(SMALL)).collect();
@@ -159,6 +176,6 @@ mod tests {
         }
         assert!(buffers.shared.kept.get() <= KEEP);
         buffers.give(Vec::with_capacity(2 * LARGEST));
-        assert!(buffers.shared.large.borrow().is_empty());
+        assert!(buffers.shared.large.iter().all(|class| class.borrow().is_empty()));
     }
 }
