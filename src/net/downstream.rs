@@ -28,6 +28,9 @@ const PROGRESS: usize = 4 * 1024;
 /// Room set aside at once for a body on its declared length alone.
 const TRUST: u64 = 1024 * 1024;
 
+/// Room set aside at most before a request has said how large it is.
+const ROOM: usize = 256 * 1024;
+
 /// Bytes written between two looks at `write_timeout`.
 const PIECE: usize = 64 * 1024;
 
@@ -143,6 +146,8 @@ pub struct Downstream {
     deadline: Deadline,
     /// The beginning of the next request, where the client did not wait for its answer.
     carry: Vec<u8>,
+    /// Room for a request such as the last one.
+    room: Cell<usize>,
     draining: Rc<Cell<bool>>,
 }
 
@@ -156,7 +161,8 @@ impl Downstream {
         deadline: Deadline,
         draining: Rc<Cell<bool>>,
     ) -> Self {
-        Self { stream, buffers, limits, deadline, carry: Vec::new(), draining }
+        let room = Cell::new(SMALL);
+        Self { stream, buffers, limits, deadline, carry: Vec::new(), room, draining }
     }
 
     /// Waits for the next request's head. While nothing comes the connection holds no buffer.
@@ -167,7 +173,7 @@ impl Downstream {
         let mut buf = std::mem::take(&mut self.carry);
         if buf.is_empty() {
             self.wait_idle().await?;
-            buf = self.buffers.take(SMALL);
+            buf = self.buffers.take(self.room.get());
         }
         self.deadline.set_busy(true);
         self.deadline.clock().refresh();
@@ -234,6 +240,7 @@ impl Downstream {
             None => self.read_chunked(request).await?,
         }
         request.complete = true;
+        self.room.set(request.buf.len().clamp(SMALL, ROOM));
         Ok(())
     }
 

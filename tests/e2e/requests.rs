@@ -8,7 +8,9 @@ use crate::lab::whole;
 use crate::support::client::Ending;
 use crate::support::client::Req;
 use crate::support::fixtures::COMPLETION;
+use crate::support::fixtures::ask;
 use crate::support::fresh_id;
+use crate::support::upstream::Seen;
 
 #[test]
 fn one_connection_serves_many_requests() {
@@ -21,6 +23,18 @@ fn one_connection_serves_many_requests() {
     }
     assert_eq!(client.ask(&plain().with("connection", "close")).status(), 200);
     client.expect_close();
+}
+
+#[test]
+fn requests_of_one_connection_may_differ_in_size() {
+    let lab = Lab::new(whole);
+    let mut client = lab.client();
+    let users = [0, 30_000, 10, 7_900, 8_300, 300_000, 1_500_000, 20].map(|n| "u".repeat(n));
+    for user in &users {
+        assert_eq!(client.ask(&Req::chat(ask("real-model", false, user))).status(), 200);
+    }
+    let seen: Vec<String> = lab.upstream.requests().iter().map(Seen::user).collect();
+    assert!(seen == users, "{:?}", seen.iter().map(String::len).collect::<Vec<_>>());
 }
 
 #[test]
