@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::pin::pin;
+use std::sync::OnceLock;
 
 use monoio::buf::IoBuf;
 use monoio::buf::IoBufMut;
@@ -181,7 +182,7 @@ impl Tcp {
     /// Waits for the beat, after which several pieces may have come. Until then epoll is told of none of
     /// them: it wakes the shard for each, whoever waits.
     pub async fn gather(&self, beat: &Beat) {
-        let told = monoio::utils::is_legacy();
+        let told = monoio::utils::is_legacy() && tells_of_less();
         if told {
             self.set_low_water(GATHERED);
         }
@@ -219,6 +220,19 @@ impl Tcp {
     }
 }
 
+/// Whether the kernel tells of data that is enough because less is asked for now. Before Linux 4.18 epoll hears
+/// of it when more comes, which may be never.
+fn tells_of_less() -> bool {
+    static TELLS: OnceLock<bool> = OnceLock::new();
+    *TELLS.get_or_init(|| is_since_4_18(&rustix::system::uname().release().to_string_lossy()))
+}
+
+fn is_since_4_18(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().ok());
+    let mut next = || numbers.next().flatten().unwrap_or(0_u32);
+    (next(), next()) >= (4, 18)
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
@@ -246,6 +260,21 @@ impl Listener {
             if let Ok(tcp) = Tcp::new(stream) {
                 return Ok(tcp);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_since_4_18;
+
+    #[test]
+    fn kernels_are_told_apart() {
+        for release in ["4.18.0-553.el8.x86_64", "5.4.0", "6.18.44-fc", "10.0"] {
+            assert!(is_since_4_18(release), "{release}");
+        }
+        for release in ["4.17.19", "4.14.355-271.amzn2", "4.4.0", "3.10.0-1160.el7", "4", "x"] {
+            assert!(!is_since_4_18(release), "{release}");
         }
     }
 }
