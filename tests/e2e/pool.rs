@@ -51,6 +51,16 @@ fn a_connection_with_bytes_left_over_is_not_used_again() {
 }
 
 #[test]
+fn a_connection_that_ended_with_its_answer_is_not_used_again() {
+    let lab = Lab::one_shard(|_| Script::default().last(script::answer_bytes(200, "", COMPLETION)));
+    for _ in 0..5 {
+        assert_eq!(lab.ask(&plain()).text(), COMPLETION);
+    }
+    assert_eq!(lab.upstream.conns().len(), 5);
+    assert_eq!(lab.upstream.violations(), Vec::<String>::new());
+}
+
+#[test]
 fn a_connection_that_spoke_or_closed_while_idle_is_not_used_again() {
     for late in ["", "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n\"stolen\""] {
         let lab = Lab::one_shard(move |_| {

@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub enum Step {
     /// One write of these bytes.
     Send(Vec<u8>),
+    /// These bytes and the orderly end of the connection, in one segment where they fit: nobody sees the
+    /// bytes and not yet the end.
+    Last(Vec<u8>),
     /// The pace of the upstream.
     Pause(Duration),
     /// Waits until the test opens the gate.
@@ -43,6 +46,11 @@ pub enum Cut {
 impl Script {
     pub fn send(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.0.push(Step::Send(bytes.into()));
+        self
+    }
+
+    pub fn last(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.0.push(Step::Last(bytes.into()));
         self
     }
 

@@ -319,9 +319,12 @@ impl Line {
                 Ok(())
             }
             Step::Wait(gate) => gate.wait().then_some(()).ok_or(Over),
-            Step::Fin => {
-                let _ = self.stream.shutdown(Shutdown::Write);
-                self.drain()
+            Step::Fin => self.fin(),
+            Step::Last(bytes) => {
+                // What is written waits for more; the end sends it on its way.
+                socket2::SockRef::from(&*self.stream).set_tcp_cork(true).map_err(|_| Over)?;
+                self.write(&bytes)?;
+                self.fin()
             }
             Step::Hold => self.drain(),
             Step::Reset => self.reset(),
@@ -329,6 +332,11 @@ impl Line {
                 self.write(&bytes)?;
             },
         }
+    }
+
+    fn fin(&self) -> Result<(), Over> {
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self.drain()
     }
 
     /// Waits for the gateway's close; what it sends meanwhile on this connection is a fault.
