@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::codec::json;
 use crate::codec::json::Kind;
+use crate::codec::json::Object;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
 
@@ -120,6 +121,13 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
+impl Object<'_> {
+    /// A member that is a string of a body.
+    pub fn text(&mut self, name: &str, text: &Text<'_>) {
+        text.write(self.key(name));
+    }
+}
+
 /// A valid JSON value, as it was written.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json<'a>(Cow<'a, [u8]>);
@@ -167,6 +175,17 @@ impl<'a> Json<'a> {
     /// Appends it as it stands.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
+    }
+
+    /// Appends it on one line, as a line of a stream must be. In JSON a line end is whitespace only.
+    pub fn write_line(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.write(out);
+        for byte in out.get_mut(start..).unwrap_or_default() {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
     }
 
     /// The same value without the space between its words, if it stands on several lines.

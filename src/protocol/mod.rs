@@ -20,6 +20,7 @@
 pub mod anthropic;
 pub mod any;
 pub mod bedrock;
+mod fields;
 pub mod gemini;
 pub mod given;
 pub mod ollama;

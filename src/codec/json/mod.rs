@@ -35,8 +35,8 @@ pub use error::ErrorKind;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use fuzz::fuzz_json;
+pub use object::List;
 pub use object::Object;
-pub use object::comma;
 pub use string::Str;
 pub use string::write_escaped;
 pub use string::write_str;

@@ -3,12 +3,12 @@
 use crate::chat::Losses;
 use crate::chat::Request;
 use crate::codec::json;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::request;
 
 /// Reads a client's request: a chat without `max_tokens`.

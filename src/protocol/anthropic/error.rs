@@ -4,8 +4,8 @@ use crate::chat::Class;
 use crate::chat::Failure;
 use crate::chat::Text;
 use crate::codec::json;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::present;
 
 /// Anthropic's words, and what they say of a refusal.
@@ -97,7 +97,7 @@ fn said_class(said: &str, class: Class) -> Class {
 /// Appends a refusal in this format.
 pub fn write(failure: &Failure<'_>, out: &mut Vec<u8>) {
     let mut body = Object::open(out);
-    body.string("type", "error");
+    body.word("type", "error");
     let mut error = Object::open(body.key("error"));
     // Clients switch on the type, so another provider's is of no use to them.
     let means = |kind: &&Text<'_>| {
@@ -106,7 +106,7 @@ pub fn write(failure: &Failure<'_>, out: &mut Vec<u8>) {
     let own = failure.kind.as_ref().filter(means);
     match own {
         Some(own) => error.text("type", own),
-        None => error.string("type", kind_of(failure.class)),
+        None => error.word("type", kind_of(failure.class)),
     }
     error.text("message", &failure.message);
     if let Some(code) = &failure.code {

@@ -10,7 +10,6 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod names;
-mod object;
 pub mod request;
 pub mod response;
 mod signature;
@@ -37,9 +36,9 @@ use crate::chat::Json;
 use crate::chat::Protocol;
 use crate::chat::Text;
 use crate::codec::json::Member;
+use crate::codec::json::Object;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
-use object::Object;
 
 /// The one choice of an answer.
 const CHOICE: u32 = 0;
@@ -108,8 +107,8 @@ fn write_stop(finish: Option<&Finish<'_>>, own: Option<&Extra<'_>>, object: &mut
         Some(Finish::Paused) => ("pause_turn", None),
     };
     match own {
-        Some(own) => object::write_line(&own.value, object.key("stop_reason")),
-        None => object.string("stop_reason", reason),
+        Some(own) => own.value.write_line(object.key("stop_reason")),
+        None => object.word("stop_reason", reason),
     }
     match sequence {
         Some(sequence) => object.text("stop_sequence", sequence),
@@ -134,14 +133,14 @@ fn read_citation(value: Value<'_>) -> Event<'_> {
 /// Appends a source of the web. What was cited there is not known.
 fn write_citation(citation: &Citation<'_>, out: &mut Vec<u8>) {
     let mut object = Object::open(out);
-    object.string("type", "web_search_result_location");
+    object.word("type", "web_search_result_location");
     object.text("url", &citation.url);
     match &citation.title {
         Some(title) => object.text("title", title),
         None => object.fixed("title", "null"),
     }
-    object.string("cited_text", "");
-    object.string("encrypted_index", "");
+    object.word("cited_text", "");
+    object.word("encrypted_index", "");
     object.close();
 }
 

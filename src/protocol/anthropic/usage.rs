@@ -1,8 +1,8 @@
 //! Tokens: Anthropic's `input_tokens` leave out what was read from or written to the cache.
 
 use crate::chat::Usage;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::present;
 
 /// Tokens as Anthropic counts them. A stream tells of them several times, not always of all.

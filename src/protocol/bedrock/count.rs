@@ -3,11 +3,11 @@
 use crate::chat::Losses;
 use crate::chat::Request;
 use crate::codec::json;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
-use crate::protocol::bedrock::object::Object;
 use crate::protocol::bedrock::request;
 
 /// Appends the body that asks for the tokens of `request`.

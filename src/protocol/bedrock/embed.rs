@@ -9,12 +9,12 @@ use crate::chat::embed::Request;
 use crate::chat::embed::Vector;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
-use crate::protocol::bedrock::object::List;
-use crate::protocol::bedrock::object::Object;
 
 /// Most texts of one call to Cohere.
 const COHERE_BATCH: usize = 96;
@@ -150,7 +150,7 @@ fn write_nova(text: Option<&Text<'_>>, request: &Request<'_>, body: &mut Object<
 fn write_extras(request: &Request<'_>, taken: &[&str], body: &mut Object<'_>, losses: &mut Losses) {
     for extra in &request.extra {
         if taken.contains(&&*extra.name) {
-            extra.value.write(body.named(&extra.name));
+            extra.value.write(body.any_key(&extra.name));
         } else {
             losses.drop(extra.name.clone().into_owned());
         }

@@ -5,8 +5,8 @@ use crate::chat::Class;
 use crate::chat::Failure;
 use crate::chat::Text;
 use crate::codec::json;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::protocol::bedrock::object::Object;
 
 /// Of a body that is no JSON this many characters are told.
 const EXCERPT: usize = 300;

@@ -11,7 +11,6 @@ pub mod error;
 pub mod fuzz;
 mod media;
 mod names;
-mod object;
 pub mod request;
 pub mod response;
 mod signature;
@@ -32,9 +31,9 @@ use crate::chat::Json;
 use crate::chat::Protocol;
 use crate::chat::Text;
 use crate::chat::Usage;
+use crate::codec::json::Object;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
-use object::Object;
 
 /// The tool whose input is the answer, where a model cannot be held to a schema otherwise.
 pub const FORMAT_TOOL: &str = "crabllm_json";
@@ -63,7 +62,7 @@ fn read_usage(object: Value<'_>) -> Usage {
     let mut usage = Usage::default();
     for member in object.members() {
         let count = member.value.as_u64().unwrap_or(0);
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"inputTokens" => usage.prompt = count,
             b"outputTokens" => usage.completion = count,
             b"cacheReadInputTokens" => usage.cached = count,

@@ -17,15 +17,15 @@ use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
 use crate::codec::json::Member;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::bedrock::extra;
 use crate::protocol::bedrock::name;
 use crate::protocol::bedrock::names;
-use crate::protocol::bedrock::object::List;
-use crate::protocol::bedrock::object::Object;
 use crate::protocol::bedrock::read_stop;
 use crate::protocol::bedrock::read_usage;
 use crate::protocol::bedrock::request;
@@ -270,7 +270,7 @@ pub(super) fn write_told(extras: &[Extra<'_>], usage: &Usage, object: &mut Objec
         object.key("metrics").extend_from_slice(br#"{"latencyMs":0}"#);
     }
     for extra in extras.iter().filter(|extra| is_own(extra)) {
-        extra.value.write(object.named(&extra.name));
+        extra.value.write(object.any_key(&extra.name));
     }
 }
 

@@ -15,9 +15,9 @@ use crate::chat::embed::Request;
 use crate::chat::embed::Vector;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::codec::json::comma;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::protocol::Garbage;
@@ -95,13 +95,12 @@ pub fn write_request(
         return Err(Error::field("input", message));
     }
     let mut body = Object::open(out);
-    json::write_str(body.name("model"), target.model);
-    let out = body.name("input");
-    out.push(b'[');
-    let mut first = true;
+    json::write_str(body.key("model"), target.model);
+    let out = body.key("input");
+    let mut list = List::open(out);
     for input in &request.inputs {
         let Input::Text(text) = input else { continue };
-        comma(out, &mut first);
+        list.next(out);
         text.write(out);
     }
     out.push(b']');
@@ -111,7 +110,7 @@ pub fn write_request(
     losses.drop_if(request.user.is_some(), "user");
     for extra in &request.extra {
         if extra.by == Protocol::Ollama {
-            extra.value.write(body.any_name(&extra.name));
+            extra.value.write(body.any_key(&extra.name));
         } else {
             losses.drop(extra.name.clone().into_owned());
         }
@@ -150,12 +149,11 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Garbage> {
 /// Appends an answer for a client.
 pub fn write_answer(answer: &Answer<'_>, out: &mut Vec<u8>) {
     let mut body = Object::open(out);
-    answer.model.write(body.name("model"));
-    let out = body.name("embeddings");
-    out.push(b'[');
-    let mut first = true;
+    answer.model.write(body.key("model"));
+    let out = body.key("embeddings");
+    let mut list = List::open(out);
     for vector in &answer.vectors {
-        comma(out, &mut first);
+        list.next(out);
         match vector {
             Vector::Numbers(numbers) => numbers.write(out),
             Vector::Base64(text) => write_floats(text, out),
@@ -172,10 +170,9 @@ pub fn write_answer(answer: &Answer<'_>, out: &mut Vec<u8>) {
 /// JSON is zero.
 fn write_floats(text: &Text<'_>, out: &mut Vec<u8>) {
     let bytes = STANDARD.decode(text.decode().as_bytes()).unwrap_or_default();
-    out.push(b'[');
-    let mut first = true;
+    let mut list = List::open(out);
     for float in bytes.chunks_exact(4).filter_map(|four| four.first_chunk::<4>()) {
-        comma(out, &mut first);
+        list.next(out);
         let float = f32::from_le_bytes(*float);
         let float = if float.is_finite() { float } else { 0.0 };
         // Writing to memory cannot fail.

@@ -16,7 +16,6 @@ use crate::codec::json::Value;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::ollama::error;
-use crate::protocol::ollama::key_of;
 use crate::protocol::ollama::logprobs;
 use crate::protocol::ollama::own;
 use crate::protocol::ollama::time;
@@ -57,7 +56,7 @@ impl<'a> Line<'a> {
         if member.value.is_null() {
             return;
         }
-        let slot = match key_of(member.key).as_ref() {
+        let slot = match &*member.key.name() {
             b"model" => &mut self.model,
             b"created_at" => &mut self.created_at,
             b"message" => &mut self.message,
@@ -122,7 +121,7 @@ impl Progress {
         let (mut thinking, mut content, mut calls) = (Text::default(), Text::default(), None);
         let mut others = Vec::new();
         for member in message.members().filter(|member| !member.value.is_null()) {
-            match key_of(member.key).as_ref() {
+            match &*member.key.name() {
                 b"role" => {}
                 b"thinking" => thinking = text(member.value, "`message.thinking` is no string")?,
                 b"content" => content = text(member.value, "`message.content` is no string")?,

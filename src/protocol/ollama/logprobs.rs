@@ -2,9 +2,9 @@
 
 use crate::chat::Json;
 use crate::codec::json::Kind;
+use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::codec::json::comma;
 
 /// One token in OpenAI's words. What Ollama leaves out where there is nothing is put in.
 pub(super) fn read(token: Value<'_>) -> Json<'static> {
@@ -24,12 +24,12 @@ fn write_token(token: Value<'_>, with_others: bool, out: &mut Vec<u8>) {
             "bytes" => has_bytes = true,
             "top_logprobs" if with_others && member.value.kind() == Kind::Array => {
                 has_others = true;
-                write_others(member.value, object.name("top_logprobs"));
+                write_others(member.value, object.key("top_logprobs"));
                 continue;
             }
             _ => {}
         }
-        object.any_name(&name).extend_from_slice(member.value.raw());
+        object.any_key(&name).extend_from_slice(member.value.raw());
     }
     if !has_bytes {
         object.fixed("bytes", "null");
@@ -41,10 +41,9 @@ fn write_token(token: Value<'_>, with_others: bool, out: &mut Vec<u8>) {
 }
 
 fn write_others(tokens: Value<'_>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    let mut first = true;
+    let mut list = List::open(out);
     for token in tokens.elements() {
-        comma(out, &mut first);
+        list.next(out);
         write_token(token, false, out);
     }
     out.push(b']');
@@ -52,12 +51,11 @@ fn write_others(tokens: Value<'_>, out: &mut Vec<u8>) {
 
 /// Appends the tokens of all `pieces`, which are in OpenAI's words, as one array.
 pub(super) fn write<'p>(pieces: impl Iterator<Item = &'p Json<'p>>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    let mut first = true;
+    let mut list = List::open(out);
     for piece in pieces {
         let tokens = piece.value().get("content");
         for token in tokens.into_iter().flat_map(Value::elements) {
-            comma(out, &mut first);
+            list.next(out);
             out.extend_from_slice(token.raw());
         }
     }

@@ -20,18 +20,9 @@ use std::borrow::Cow;
 use crate::chat::Extra;
 use crate::chat::Json;
 use crate::chat::Protocol;
-use crate::codec::json::Str;
 use crate::codec::json::Value;
 
 /// A member that only this protocol has words for.
 fn own<'a>(name: impl Into<Cow<'a, str>>, value: Value<'a>) -> Extra<'a> {
     Extra { by: Protocol::Ollama, name: name.into(), value: Json::of(value) }
-}
-
-/// A member's name, which is written with escapes by next to nobody.
-fn key_of(key: Str<'_>) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', key.raw()).is_none() {
-        return Cow::Borrowed(key.raw());
-    }
-    Cow::Owned(key.decode().into_owned().into_bytes())
 }

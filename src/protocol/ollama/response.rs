@@ -10,8 +10,8 @@ use crate::chat::Said;
 use crate::chat::Sink;
 use crate::chat::Text;
 use crate::chat::Usage;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::ollama::error;
@@ -37,14 +37,14 @@ pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
     let nothing = Choice::default();
     let choice = answer.choices.first().unwrap_or(&nothing);
     let mut body = Object::open(out);
-    answer.start.model.write(body.name("model"));
-    time::write(answer.start.created.unwrap_or(seed.now), body.name("created_at"));
-    let mut message = Object::open(body.name("message"));
+    answer.start.model.write(body.key("model"));
+    time::write(answer.start.created.unwrap_or(seed.now), body.key("created_at"));
+    let mut message = Object::open(body.key("message"));
     said(choice, seed, &mut message);
     extras(&choice.extra, &mut message);
     message.close();
     if !choice.logprobs.is_empty() {
-        logprobs::write(choice.logprobs.iter(), body.name("logprobs"));
+        logprobs::write(choice.logprobs.iter(), body.key("logprobs"));
     }
     extras(&answer.extra, &mut body);
     end(choice.finish.as_ref(), answer.usage, &mut body);
@@ -52,18 +52,17 @@ pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
 }
 
 fn said(choice: &Choice<'_>, seed: Seed, message: &mut Object<'_>) {
-    message.fixed("role", "\"assistant\"");
-    join(choice.parts.iter().filter_map(content), message.name("content"));
+    message.word("role", "assistant");
+    join(choice.parts.iter().filter_map(content), message.key("content"));
     if choice.parts.iter().filter_map(thought).any(|text| !text.is_empty()) {
-        join(choice.parts.iter().filter_map(thought), message.name("thinking"));
+        join(choice.parts.iter().filter_map(thought), message.key("thinking"));
     }
     let mut calls = choice.parts.iter().filter_map(call).enumerate().peekable();
     if calls.peek().is_some() {
-        let out = message.name("tool_calls");
-        out.push(b'[');
-        let mut first = true;
+        let out = message.key("tool_calls");
+        let mut list = List::open(out);
         for (at, call) in calls {
-            comma(out, &mut first);
+            list.next(out);
             call.write(at as u64, seed, out);
         }
         out.push(b']');
@@ -101,7 +100,7 @@ fn join<'p, 'a: 'p>(texts: impl Iterator<Item = &'p Text<'a>>, out: &mut Vec<u8>
 
 fn extras(extras: &[Extra<'_>], object: &mut Object<'_>) {
     for extra in extras.iter().filter(|extra| extra.by == Protocol::Ollama) {
-        extra.value.write(object.any_name(&extra.name));
+        extra.value.write(object.any_key(&extra.name));
     }
 }
 
@@ -123,14 +122,14 @@ impl WholeCall<'_> {
     pub(super) fn write(&self, at: u64, seed: Seed, out: &mut Vec<u8>) {
         let mut call = Object::open(out);
         if self.id.is_empty() {
-            Text::plain(&seed.id("call_", at)).write(call.name("id"));
+            Text::plain(&seed.id("call_", at)).write(call.key("id"));
         } else {
-            self.id.write(call.name("id"));
+            self.id.write(call.key("id"));
         }
-        let mut function = Object::open(call.name("function"));
+        let mut function = Object::open(call.key("function"));
         function.number("index", at);
-        self.name.write(function.name("name"));
-        write_arguments(self.arguments, self.custom, function.name("arguments"));
+        self.name.write(function.key("name"));
+        write_arguments(self.arguments, self.custom, function.key("arguments"));
         function.close();
         call.close();
     }

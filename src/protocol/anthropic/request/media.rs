@@ -9,8 +9,8 @@ use crate::chat::MediaKind;
 use crate::chat::Protocol;
 use crate::chat::Source;
 use crate::chat::Text;
+use crate::codec::json::Object;
 use crate::error::Error;
-use crate::protocol::anthropic::object::Object;
 
 fn refuse(rule: &str) -> Error {
     Error::field("messages", format!("`messages`: {rule}"))
@@ -44,11 +44,11 @@ pub fn write_source(media: &Media<'_>, source: &mut Object<'_>) -> Result<(), Er
             if !url.decode().starts_with("http") {
                 return Err(refuse("Anthropic reads no address but those of the web"));
             }
-            source.string("type", "url");
+            source.word("type", "url");
             source.text("url", url);
         }
         Source::File(Protocol::Anthropic, id) => {
-            source.string("type", "file");
+            source.word("type", "file");
             source.text("file_id", id);
         }
         Source::File(..) => {
@@ -59,8 +59,8 @@ pub fn write_source(media: &Media<'_>, source: &mut Object<'_>) -> Result<(), Er
 }
 
 fn write_plain(text: &Text<'_>, source: &mut Object<'_>) {
-    source.string("type", "text");
-    source.string("media_type", "text/plain");
+    source.word("type", "text");
+    source.word("media_type", "text/plain");
     source.text("data", text);
 }
 
@@ -83,7 +83,7 @@ fn write_data(media: &Media<'_>, data: &Text<'_>, source: &mut Object<'_>) -> Re
         }
         (_, mime) => return Err(refuse(&format!("Anthropic takes no media of type `{mime}`"))),
     };
-    source.string("type", "base64");
+    source.word("type", "base64");
     source.string("media_type", mime);
     source.text("data", data);
     Ok(())

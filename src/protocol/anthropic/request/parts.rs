@@ -10,11 +10,11 @@ use crate::chat::Media;
 use crate::chat::NotAnObject;
 use crate::chat::Part;
 use crate::chat::Text;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::anthropic::is_own;
 use crate::protocol::anthropic::names;
-use crate::protocol::anthropic::object::List;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::request::media;
 use crate::protocol::anthropic::request::plan::Item;
 
@@ -111,9 +111,9 @@ impl Blocks<'_> {
             Item::Part(part) => return self.part(part, out),
             Item::Missing(id) => {
                 let mut block = Object::open(out);
-                block.string("type", "tool_result");
+                block.word("type", "tool_result");
                 block.string("tool_use_id", id);
-                block.string("content", "no result was given");
+                block.word("content", "no result was given");
                 block.truth("is_error", true);
                 block.close();
                 return Ok(());
@@ -123,7 +123,7 @@ impl Blocks<'_> {
         let mut block = Object::open(out);
         match item {
             Item::Call(_, call, id) => {
-                block.string("type", "tool_use");
+                block.word("type", "tool_use");
                 block.string("id", id);
                 block.string("name", &names::legal(&call.name));
                 let input = block.key("input");
@@ -134,7 +134,7 @@ impl Blocks<'_> {
                 })?;
             }
             Item::Result(_, result, id) => {
-                block.string("type", "tool_result");
+                block.word("type", "tool_result");
                 block.string("tool_use_id", id);
                 self.returned(result, &mut block)?;
                 if result.failed {
@@ -177,19 +177,19 @@ impl Blocks<'_> {
         let mut block = Object::open(out);
         match &part.content {
             Content::Text(text) | Content::Refusal(text) => {
-                block.string("type", "text");
+                block.word("type", "text");
                 block.text("text", text);
                 self.dress(part, &mut block);
             }
             Content::Media(media) => self.media(part, media, &mut block)?,
             Content::Thinking(text) => {
-                block.string("type", "thinking");
+                block.word("type", "thinking");
                 block.text("thinking", text);
                 write_signature(part, "signature", &mut block);
                 self.extras(part, &mut block);
             }
             Content::Redacted => {
-                block.string("type", "redacted_thinking");
+                block.word("type", "redacted_thinking");
                 write_signature(part, "data", &mut block);
                 self.extras(part, &mut block);
             }
@@ -209,7 +209,7 @@ impl Blocks<'_> {
         let detail = media.detail.as_ref();
         self.losses.drop_if(detail.is_some_and(|detail| !detail.is("auto")), "detail");
         let kind = media::kind(media, self.facts)?;
-        block.string("type", kind);
+        block.word("type", kind);
         let mut source = Object::open(block.key("source"));
         media::write_source(media, &mut source)?;
         source.close();
@@ -279,7 +279,7 @@ pub fn plain<'p, 'a>(part: &'p Part<'a>) -> Option<&'p Text<'a>> {
 fn write_signature(part: &Part<'_>, name: &str, block: &mut Object<'_>) {
     match &part.signature {
         Some(signature) => block.text(name, &signature.data),
-        None => block.string(name, ""),
+        None => block.word(name, ""),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::chat::Json;
 use crate::chat::Part;
 use crate::chat::Request;
 use crate::chat::Role;
+use crate::chat::Sampling;
 use crate::chat::Text;
 use crate::chat::ThinkingMode;
 use crate::chat::Turn;
@@ -22,27 +23,28 @@ use crate::protocol::anthropic::request::blocks;
 use crate::protocol::anthropic::request::blocks::Spot;
 use crate::protocol::anthropic::request::read_tools;
 use crate::protocol::anthropic::word;
+use crate::protocol::fields::Named;
+use crate::protocol::fields::fields;
 
-/// The members decided on; each may stand in a request once only.
-const FIELDS: [&str; 17] = [
-    "model",
-    "messages",
-    "max_tokens",
-    "system",
-    "stream",
-    "stop_sequences",
-    "temperature",
-    "top_p",
-    "top_k",
-    "tools",
-    "tool_choice",
-    "thinking",
-    "output_config",
-    "output_format",
-    "metadata",
-    "service_tier",
-    "cache_control",
-];
+fields! {
+    Model "model",
+    Messages "messages",
+    MaxTokens "max_tokens",
+    System "system",
+    Stream "stream",
+    StopSequences "stop_sequences",
+    Temperature "temperature",
+    TopP "top_p",
+    TopK "top_k",
+    Tools "tools",
+    ToolChoice "tool_choice",
+    Thinking "thinking",
+    OutputConfig "output_config",
+    OutputFormat "output_format",
+    Metadata "metadata",
+    ServiceTier "service_tier",
+    CacheControl "cache_control",
+}
 
 /// Reads a body.
 ///
@@ -69,35 +71,80 @@ pub fn read_valid(body: Value<'_>) -> Result<Request<'_>, Error> {
 /// # Errors
 /// As [`read`].
 pub fn read_counted(body: Value<'_>) -> Result<Request<'_>, Error> {
-    let mut request = Request::default();
-    let mut values: [Option<Value<'_>>; FIELDS.len()] = [None; FIELDS.len()];
-    let mut twice = None;
-    for member in body.members() {
-        let name = member.key.name();
-        match FIELDS.iter().zip(&mut values).find(|(field, _)| field.as_bytes() == &*name) {
-            Some((field, place)) => {
-                if place.replace(member.value).is_some() {
-                    twice.get_or_insert(*field);
-                }
-            }
-            None if member.value.is_null() => {}
-            None => request.extra.push(extra(word(member.key), member.value)),
+    let mut fields = Fields::read(body, Str::name, |member| extra(word(member.key), member.value))?;
+    let mut request = Request {
+        model: fields.text(Field::Model)?.ok_or_else(|| Field::Model.wrong("is missing"))?,
+        max_tokens: fields.count(Field::MaxTokens)?,
+        stream: fields.truth(Field::Stream)?.unwrap_or_default(),
+        stop: read_stop(&fields)?,
+        sampling: Sampling {
+            temperature: fields.number(Field::Temperature)?,
+            top_p: fields.number(Field::TopP)?,
+            top_k: fields.number(Field::TopK)?,
+            ..Sampling::default()
+        },
+        ..Request::default()
+    };
+    if request.model.is_empty() {
+        return Err(Field::Model.wrong("must not be empty"));
+    }
+    if let Some(value) = fields.get(Field::System) {
+        let parts = blocks::read(value, Role::System, Spot::new("system", 0))?;
+        if !parts.is_empty() {
+            request.turns.push(Turn::new(Role::System, parts));
         }
     }
-    if let Some(field) = twice {
-        return Err(wrong(field, "stands in the request twice"));
-    }
-    for (field, value) in FIELDS.into_iter().zip(values) {
-        if let Some(value) = value.filter(|value| !value.is_null()) {
-            read_field(field, value, &mut request)?;
-        }
-    }
-    for (field, found) in [("model", values.first()), ("messages", values.get(1))] {
-        if found.copied().flatten().is_none_or(Value::is_null) {
-            return Err(wrong(field, "is missing"));
-        }
-    }
+    read_messages(fields.need(Field::Messages)?, &mut request)?;
+    request.extra = std::mem::take(&mut fields.extra);
+    read_more(&fields, &mut request)?;
     Ok(request)
+}
+
+fn read_stop<'a>(fields: &Fields<'a>) -> Result<Vec<Text<'a>>, Error> {
+    let words = fields.array(Field::StopSequences)?.into_iter().flat_map(Value::elements);
+    let text =
+        |word| Text::from_value(word).ok_or_else(|| Field::StopSequences.wrong("must be strings"));
+    words.map(text).collect()
+}
+
+/// Reads what many requests do without.
+fn read_more<'a>(fields: &Fields<'a>, request: &mut Request<'a>) -> Result<(), Error> {
+    if let Some(list) = fields.array(Field::Tools)? {
+        request.tools = list.elements().map(read_tools::tool).collect::<Result<_, _>>()?;
+    }
+    if let Some(value) = fields.get(Field::ToolChoice) {
+        read_tools::choice(value, request)?;
+    }
+    if let Some(value) = fields.get(Field::Thinking) {
+        read_thinking(value, request)?;
+    }
+    if let Some(value) = fields.get(Field::OutputConfig) {
+        read_output(value, request)?;
+    }
+    if let Some(value) = fields.get(Field::OutputFormat) {
+        // As structured output was spelt before it had a place in `output_config`.
+        request.format = Some(read_format(Field::OutputFormat.name(), value)?);
+    }
+    if let Some(value) = fields.get(Field::Metadata) {
+        read_metadata(value, request)?;
+    }
+    if let Some(tier) = fields.text(Field::ServiceTier)? {
+        match &*word(tier.as_str()) {
+            "auto" => request.tier = Some(tier),
+            "standard_only" => request.tier = Some(Text::plain("default")),
+            _ => carry(fields, Field::ServiceTier, request),
+        }
+    }
+    request.cache = fields.get(Field::CacheControl).and_then(read_cache);
+    if request.cache.is_none() {
+        carry(fields, Field::CacheControl, request);
+    }
+    Ok(())
+}
+
+/// Carries a member as it is: it says something that there are no words for.
+fn carry<'a>(fields: &Fields<'a>, field: Field, request: &mut Request<'a>) {
+    request.extra.extend(fields.get(field).map(|value| extra(field.name(), value)));
 }
 
 /// A 400 about a member.
@@ -116,76 +163,6 @@ pub fn expect(field: &'static str, value: Value<'_>, kind: JsonKind) -> Result<(
         JsonKind::Null | JsonKind::Bool => "must be true or false",
     };
     Err(wrong(field, rule))
-}
-
-fn text<'a>(field: &'static str, value: Value<'a>) -> Result<Text<'a>, Error> {
-    Text::from_value(value).ok_or_else(|| wrong(field, "must be a string"))
-}
-
-fn number<'a>(field: &'static str, value: Value<'a>) -> Result<Option<Json<'a>>, Error> {
-    expect(field, value, JsonKind::Number)?;
-    Ok(Some(Json::of(value)))
-}
-
-/// Reads one of [`FIELDS`], in their order.
-fn read_field<'a>(
-    field: &'static str,
-    value: Value<'a>,
-    request: &mut Request<'a>,
-) -> Result<(), Error> {
-    match field {
-        "model" => {
-            request.model = text(field, value)?;
-            if request.model.is_empty() {
-                return Err(wrong(field, "must not be empty"));
-            }
-        }
-        "messages" => read_messages(value, request)?,
-        "max_tokens" => {
-            let count = value.as_u64();
-            let rule = "must be an integer that is not negative";
-            request.max_tokens = Some(count.ok_or_else(|| wrong(field, rule))?);
-        }
-        "system" => {
-            let parts = blocks::read(value, Role::System, Spot::new("system", 0))?;
-            if !parts.is_empty() {
-                request.turns.insert(0, Turn::new(Role::System, parts));
-            }
-        }
-        "stream" => {
-            let stream = value.as_bool();
-            request.stream = stream.ok_or_else(|| wrong(field, "must be true or false"))?;
-        }
-        "stop_sequences" => {
-            expect(field, value, JsonKind::Array)?;
-            let words = value.elements().map(|word| text(field, word));
-            request.stop = words.collect::<Result<_, _>>()?;
-        }
-        "temperature" => request.sampling.temperature = number(field, value)?,
-        "top_p" => request.sampling.top_p = number(field, value)?,
-        "top_k" => request.sampling.top_k = number(field, value)?,
-        "tools" => {
-            expect(field, value, JsonKind::Array)?;
-            request.tools = value.elements().map(read_tools::tool).collect::<Result<_, _>>()?;
-        }
-        "tool_choice" => read_tools::choice(value, request)?,
-        "thinking" => read_thinking(value, request)?,
-        "output_config" => read_output(value, request)?,
-        // As structured output was spelt before it had a place in `output_config`.
-        "output_format" => request.format = Some(read_format(field, value)?),
-        "metadata" => read_metadata(value, request)?,
-        "service_tier" => match &*word(text(field, value)?.as_str()) {
-            "auto" => request.tier = Some(Text::from_value(value).unwrap_or_default()),
-            "standard_only" => request.tier = Some(Text::plain("default")),
-            _ => request.extra.push(extra(field, value)),
-        },
-        "cache_control" => match read_cache(value) {
-            Some(cache) => request.cache = Some(cache),
-            None => request.extra.push(extra(field, value)),
-        },
-        _ => request.extra.push(extra(field, value)),
-    }
-    Ok(())
 }
 
 fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
@@ -307,7 +284,11 @@ fn read_metadata<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), 
     expect(FIELD, value, JsonKind::Object)?;
     for member in present(value) {
         match &*member.key.name() {
-            b"user_id" => request.user = Some(text(FIELD, member.value)?),
+            b"user_id" => {
+                let user = Text::from_value(member.value);
+                request.user =
+                    Some(user.ok_or_else(|| wrong(FIELD, "must have a string as `user_id`"))?);
+            }
             _ => request.extra.push(extra_in(FIELD, &member)),
         }
     }

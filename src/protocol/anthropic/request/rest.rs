@@ -6,11 +6,11 @@ use crate::chat::Losses;
 use crate::chat::Request;
 use crate::chat::Text;
 use crate::chat::ThinkingRule;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::anthropic::is_own;
-use crate::protocol::anthropic::object::List;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::request::schema;
 use crate::protocol::anthropic::request::think::Think;
 use crate::protocol::anthropic::request::tools::Shape;
@@ -49,11 +49,11 @@ pub fn write_thinking(
     });
     body.section("output_config", |object| {
         if let Some(effort) = think.effort {
-            object.string("effort", effort.as_str());
+            object.word("effort", effort.as_str());
         }
         if let Shape::Native(schema) = shape {
             let mut format = Object::open(object.key("format"));
-            format.string("type", "json_schema");
+            format.word("type", "json_schema");
             format.key("schema").extend_from_slice(&schema::strict(*schema));
             format.close();
         }
@@ -134,8 +134,8 @@ pub fn write_rest(request: &Request<'_>, body: &mut Object<'_>, losses: &mut Los
         write_own(request, "metadata", object);
     });
     match request.tier.as_ref().map(Text::decode).as_deref() {
-        Some("auto") => body.string("service_tier", "auto"),
-        Some("default") => body.string("service_tier", "standard_only"),
+        Some("auto") => body.word("service_tier", "auto"),
+        Some("default") => body.word("service_tier", "standard_only"),
         Some(_) => losses.drop("service_tier"),
         None => {}
     }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
 use crate::codec::json::Member;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::protocol::anthropic::object::List;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::word;
 
 /// Keywords that are not understood, but for what [`is_foreign`] says of some others.
@@ -204,7 +204,7 @@ pub fn write_input(schema: Value<'_>, exact: bool, out: &mut Vec<u8>) {
         return out.extend_from_slice(raw.get(1..).unwrap_or_default());
     }
     let mut object = Object::open(out);
-    object.string("type", "object");
+    object.word("type", "object");
     let mut inner = Object::open(object.key("properties"));
     inner.key("input").extend_from_slice(&raw);
     inner.close();

@@ -6,7 +6,7 @@ use crate::chat::Losses;
 use crate::chat::Thinking;
 use crate::chat::ThinkingMode;
 use crate::chat::ThinkingRule;
-use crate::protocol::anthropic::object::Object;
+use crate::codec::json::Object;
 
 /// The fewest tokens of thought that can be asked for.
 const MIN_BUDGET: u64 = 1024;
@@ -211,7 +211,7 @@ impl Think {
             object.number("budget_tokens", budget);
         }
         if let Some(visible) = self.visible {
-            object.string("display", if visible { "summarized" } else { "omitted" });
+            object.word("display", if visible { "summarized" } else { "omitted" });
         }
     }
 }

@@ -7,13 +7,13 @@ use crate::chat::Text;
 use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::anthropic::is_own;
 use crate::protocol::anthropic::names;
-use crate::protocol::anthropic::object::List;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::request::FORMAT_TOOL;
 use crate::protocol::anthropic::request::parts::Marks;
 use crate::protocol::anthropic::request::rest;
@@ -177,11 +177,11 @@ impl<'r, 'a> Tools<'r, 'a> {
         };
         body.section("tool_choice", |object| {
             match choice {
-                ToolChoice::Auto | ToolChoice::Allowed { .. } => object.string("type", "auto"),
-                ToolChoice::None => object.string("type", "none"),
-                ToolChoice::Required => object.string("type", "any"),
+                ToolChoice::Auto | ToolChoice::Allowed { .. } => object.word("type", "auto"),
+                ToolChoice::None => object.word("type", "none"),
+                ToolChoice::Required => object.word("type", "any"),
                 ToolChoice::Named(name) => {
-                    object.string("type", "tool");
+                    object.word("type", "tool");
                     object.string("name", &names::legal(name));
                 }
             }
@@ -250,10 +250,10 @@ fn write_tool(
 fn write_format_tool(format: &Format<'_>, out: &mut Vec<u8>) {
     let Format::Schema { description, schema, .. } = format else { return };
     let mut object = Object::open(out);
-    object.string("name", FORMAT_TOOL);
+    object.word("name", FORMAT_TOOL);
     match description {
         Some(description) => object.text("description", description),
-        None => object.string("description", "Call this tool with your answer."),
+        None => object.word("description", "Call this tool with your answer."),
     }
     schema::write_input(schema.value(), false, object.key("input_schema"));
     object.close();

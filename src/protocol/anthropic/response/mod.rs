@@ -7,4 +7,4 @@ pub use read::read;
 pub use write::write;
 
 pub(super) use write::call_id;
-pub(super) use write::message_id;
+pub(super) use write::write_id;

@@ -10,22 +10,26 @@ use crate::chat::NotAnObject;
 use crate::chat::Said;
 use crate::chat::Signature;
 use crate::chat::Text;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::protocol::Seed;
 use crate::protocol::anthropic::CITATION;
 use crate::protocol::anthropic::is_block;
 use crate::protocol::anthropic::is_own;
 use crate::protocol::anthropic::names;
-use crate::protocol::anthropic::object::List;
-use crate::protocol::anthropic::object::Object;
 use crate::protocol::anthropic::request::write_arguments;
 use crate::protocol::anthropic::signature;
 use crate::protocol::anthropic::usage;
 use crate::protocol::anthropic::write_citation;
 use crate::protocol::anthropic::write_stop;
 
-/// The id of an answer: its own, or one that we make.
-pub fn message_id<'t>(id: &'t Text<'_>, seed: Seed) -> Cow<'t, str> {
-    if id.is_empty() { seed.id("msg_", 0).into() } else { id.decode() }
+/// Writes the id of an answer: its own, or one that we make.
+pub fn write_id(id: &Text<'_>, seed: Seed, object: &mut Object<'_>) {
+    if id.is_empty() {
+        object.word("id", &seed.id("msg_", 0));
+    } else {
+        object.text("id", id);
+    }
 }
 
 /// The id of a call: its own made legal, or one that we make.
@@ -38,9 +42,9 @@ pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
     let nothing = Choice::default();
     let choice = answer.choices.first().unwrap_or(&nothing);
     let mut body = Object::open(out);
-    body.string("id", &message_id(&answer.start.id, seed));
-    body.string("type", "message");
-    body.string("role", "assistant");
+    write_id(&answer.start.id, seed, &mut body);
+    body.word("type", "message");
+    body.word("role", "assistant");
     body.text("model", &answer.start.model);
     write_content(choice, seed, body.key("content"));
     let stop = |name: &str| choice.extra.iter().find(|extra| is_own(extra) && extra.name == name);
@@ -77,7 +81,7 @@ fn write_content(choice: &Choice<'_>, seed: Seed, out: &mut Vec<u8>) {
             Said::Redacted(data) => {
                 list.next(out);
                 let mut block = Object::open(out);
-                block.string("type", "redacted_thinking");
+                block.word("type", "redacted_thinking");
                 signature::write(data, block.key("data"));
                 block.close();
             }
@@ -89,7 +93,7 @@ fn write_content(choice: &Choice<'_>, seed: Seed, out: &mut Vec<u8>) {
                 }
                 list.next(out);
                 let mut block = Object::open(out);
-                block.string("type", "tool_use");
+                block.word("type", "tool_use");
                 block.string("id", &call_id(id, calls, seed));
                 block.text("name", name);
                 let out = block.key("input");
@@ -125,7 +129,7 @@ fn write_text(
     }
     list.next(out);
     let mut block = Object::open(out);
-    block.string("type", "text");
+    block.word("type", "text");
     block.text("text", text);
     if !citations.is_empty() || others.peek().is_some() {
         let out = block.key("citations");
@@ -145,11 +149,11 @@ fn write_text(
 
 fn write_thought(text: &Text<'_>, signed: Option<&Signature<'_>>, out: &mut Vec<u8>) {
     let mut block = Object::open(out);
-    block.string("type", "thinking");
+    block.word("type", "thinking");
     block.text("thinking", text);
     match signed {
         Some(signed) => signature::write(signed, block.key("signature")),
-        None => block.string("signature", ""),
+        None => block.word("signature", ""),
     }
     block.close();
 }

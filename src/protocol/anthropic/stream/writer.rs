@@ -12,13 +12,12 @@ use crate::chat::Start;
 use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json;
+use crate::codec::json::Object;
 use crate::protocol::Seed;
 use crate::protocol::anthropic::CITATION;
 use crate::protocol::anthropic::error;
 use crate::protocol::anthropic::is_block;
 use crate::protocol::anthropic::is_own;
-use crate::protocol::anthropic::object::Object;
-use crate::protocol::anthropic::object::write_line;
 use crate::protocol::anthropic::response;
 use crate::protocol::anthropic::signature;
 use crate::protocol::anthropic::usage;
@@ -172,7 +171,7 @@ impl Writer {
             Event::Redacted { choice: 0, data } => {
                 self.close(out);
                 self.start_block(out, |block| {
-                    block.string("type", "redacted_thinking");
+                    block.word("type", "redacted_thinking");
                     signature::write(data, block.key("data"));
                 });
                 self.stop_block(out);
@@ -230,9 +229,9 @@ impl Writer {
         self.usage = start.usage.unwrap_or(self.usage);
         frame("message_start", out, |event| {
             let mut message = Object::open(event.key("message"));
-            message.string("id", &response::message_id(&start.id, self.seed));
-            message.string("type", "message");
-            message.string("role", "assistant");
+            response::write_id(&start.id, self.seed, &mut message);
+            message.word("type", "message");
+            message.word("role", "assistant");
             message.text("model", &start.model);
             message.fixed("content", "[]");
             message.fixed("stop_reason", "null");
@@ -328,7 +327,7 @@ impl Writer {
         let made = response::call_id(id, self.calls, self.seed);
         self.calls += 1;
         self.start_block(out, |block| {
-            block.string("type", "tool_use");
+            block.word("type", "tool_use");
             block.string("id", &made);
             block.text("name", name);
             block.fixed("input", "{}");
@@ -364,7 +363,7 @@ impl Writer {
         match choice {
             None => self.extra.push(extra.clone().into_owned()),
             Some(0) if extra.name == CITATION => {
-                self.citation(out, |out| write_line(&extra.value, out));
+                self.citation(out, |out| extra.value.write_line(out));
             }
             Some(0) if extra.name == "stop_reason" => {
                 self.own_finish = Some(extra.clone().into_owned());
@@ -382,7 +381,7 @@ impl Writer {
         let index = self.index;
         frame("content_block_start", out, |event| {
             event.number("index", index);
-            write_line(block, event.key("content_block"));
+            block.write_line(event.key("content_block"));
         });
         self.stop_block(out);
     }
@@ -401,12 +400,12 @@ impl Writer {
             let mut delta = Object::open(event.key("delta"));
             write_stop(finish.as_ref(), self.own_finish.as_ref(), &mut delta);
             for extra in inner {
-                write_line(&extra.value, delta.any_key(&extra.name));
+                extra.value.write_line(delta.any_key(&extra.name));
             }
             delta.close();
             usage::write(&self.usage, event.key("usage"));
             for extra in outer {
-                write_line(&extra.value, event.any_key(&extra.name));
+                extra.value.write_line(event.any_key(&extra.name));
             }
         });
         frame("message_stop", out, |_| {});
@@ -419,7 +418,7 @@ fn frame(kind: &str, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");
     let mut event = Object::open(out);
-    event.string("type", kind);
+    event.word("type", kind);
     fill(&mut event);
     event.close();
     out.extend_from_slice(b"\n\n");

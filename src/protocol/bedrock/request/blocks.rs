@@ -18,7 +18,6 @@ use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::bedrock::extra;
 use crate::protocol::bedrock::media;
-use crate::protocol::bedrock::name;
 use crate::protocol::bedrock::signature;
 
 /// Where blocks stand, which decides what they may be.
@@ -73,7 +72,7 @@ fn block<'a>(
     parts: &mut Vec<Part<'a>>,
 ) -> Result<(), Fault> {
     let value = member.value;
-    let key = name(member.key);
+    let key = member.key.name();
     let part = match (&*key, place) {
         (b"text", _) => {
             Some(Part::text(Text::from_value(value).ok_or("has a `text` that is no string")?))
@@ -116,7 +115,7 @@ fn tool_use(value: Value<'_>) -> Result<Option<Part<'_>>, Fault> {
     let (mut id, mut tool, mut arguments) = (None, None, None);
     let mut kept = Vec::new();
     for member in value.members().filter(|member| !member.value.is_null()) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"toolUseId" => id = Text::from_value(member.value),
             b"name" => tool = Text::from_value(member.value),
             b"input" => arguments = Some(member.value),
@@ -145,7 +144,7 @@ fn tool_result(value: Value<'_>) -> Result<Part<'_>, Fault> {
     let mut kept = Vec::new();
     let mut known = false;
     for member in value.members().filter(|member| !member.value.is_null()) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"toolUseId" => {
                 result.id = Text::from_value(member.value).ok_or("has a wrong `toolUseId`")?;
                 known = true;
@@ -203,7 +202,7 @@ fn read_media(kind: MediaKind, value: Value<'_>) -> Result<Option<Part<'_>>, Fau
     let (mut source, mut mime, mut title) = (None, None, None);
     let mut kept = Vec::new();
     for member in value.members().filter(|member| !member.value.is_null()) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"format" => {
                 let format = member.value.as_str().ok_or("has a `format` that is no string")?;
                 mime = Some(media::mime(kind, &format.decode()));

@@ -8,11 +8,11 @@ use crate::chat::Protocol;
 use crate::chat::Request;
 use crate::chat::Text;
 use crate::chat::ThinkingRule;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Target;
-use crate::protocol::bedrock::object::List;
-use crate::protocol::bedrock::object::Object;
 use crate::protocol::bedrock::request::NESTED;
 use crate::protocol::bedrock::request::think::Think;
 use crate::protocol::bedrock::request::think::is_claude;
@@ -35,7 +35,7 @@ fn own_of<'r, 'a>(
 
 /// Writes them.
 pub fn write_own(request: &Request<'_>, within: &'static str, object: &mut Object<'_>) {
-    own_of(request, within).for_each(|(name, extra)| extra.value.write(object.named(name)));
+    own_of(request, within).for_each(|(name, extra)| extra.value.write(object.any_key(name)));
 }
 
 /// Writes `inferenceConfig`.
@@ -212,7 +212,7 @@ pub fn write_rest(
     for extra in &request.extra {
         let outer = extra.name.split_once('.').map(|(outer, _)| outer);
         if extra.by == Protocol::Bedrock && outer.is_none_or(|outer| !NESTED.contains(&outer)) {
-            extra.value.write(body.named(&extra.name));
+            extra.value.write(body.any_key(&extra.name));
         }
     }
     Ok(())
@@ -231,7 +231,7 @@ fn write_metadata(
                 at < MAX_PAIRS && is_taken(&key) && is_taken(&value) && !key.is_empty()
             });
             match value {
-                Some(value) => value.write(object.named(&key)),
+                Some(value) => value.write(object.any_key(&key)),
                 None => losses.drop("metadata"),
             }
         }

@@ -18,11 +18,11 @@ use crate::chat::Part;
 use crate::chat::Protocol;
 use crate::chat::Source;
 use crate::chat::Text;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::bedrock::media;
 use crate::protocol::bedrock::names;
-use crate::protocol::bedrock::object::List;
-use crate::protocol::bedrock::object::Object;
 use crate::protocol::bedrock::request::turns::Item;
 use crate::protocol::bedrock::request::turns::is_own;
 
@@ -233,7 +233,7 @@ impl Blocks<'_> {
         write_source(media, part, &mut source);
         source.close();
         for extra in own.filter(|extra| extra.name != "bucketOwner") {
-            extra.value.write(inner.named(&extra.name));
+            extra.value.write(inner.any_key(&extra.name));
         }
         inner.close();
         block.close();
@@ -252,7 +252,7 @@ impl Blocks<'_> {
             let message = format!("`messages`: the arguments of a call of `{name}` are no object");
             Error::field("messages", message)
         })?;
-        own.for_each(|extra| extra.value.write(inner.named(&extra.name)));
+        own.for_each(|extra| extra.value.write(inner.any_key(&extra.name)));
         inner.close();
         block.close();
         Ok(())
@@ -268,7 +268,7 @@ impl Blocks<'_> {
         if result.failed {
             inner.word("status", "error");
         }
-        own.for_each(|extra| extra.value.write(inner.named(&extra.name)));
+        own.for_each(|extra| extra.value.write(inner.any_key(&extra.name)));
         inner.close();
         block.close();
         Ok(())

@@ -14,26 +14,26 @@ use crate::chat::ToolKind;
 use crate::chat::Turn;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol;
 use crate::protocol::bedrock::extra;
-use crate::protocol::bedrock::name;
 use crate::protocol::bedrock::request::blocks::Place;
 use crate::protocol::bedrock::request::blocks::blocks;
 use crate::protocol::bedrock::request::blocks::cache_of;
+use crate::protocol::fields::fields;
 
-/// The fields decided on; each may stand there once only.
-const FIELDS: [&str; 8] = [
-    "messages",
-    "system",
-    "inferenceConfig",
-    "toolConfig",
-    "additionalModelRequestFields",
-    "requestMetadata",
-    "serviceTier",
-    "outputConfig",
-];
+fields! {
+    Messages "messages",
+    System "system",
+    InferenceConfig "inferenceConfig",
+    ToolConfig "toolConfig",
+    AdditionalModelRequestFields "additionalModelRequestFields",
+    RequestMetadata "requestMetadata",
+    ServiceTier "serviceTier",
+    OutputConfig "outputConfig",
+}
 
 /// Reads a body. The model and whether to stream are in the URL, and left to the caller.
 ///
@@ -48,52 +48,31 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, Error> {
 /// # Errors
 /// A 400 that names the field.
 pub fn read_valid(body: Value<'_>) -> Result<Request<'_>, Error> {
+    let mut fields =
+        Fields::read(body, Str::name, |member| extra(member.key.decode(), member.value))?;
     let mut request = Request::default();
-    let mut fields: [Option<Value<'_>>; 8] = [None; 8];
-    let mut twice = None;
-    for member in body.members() {
-        let key = name(member.key);
-        let known = FIELDS.iter().zip(&mut fields).find(|(field, _)| field.as_bytes() == &*key);
-        match known {
-            Some((field, place)) => {
-                if place.replace(member.value).is_some() {
-                    twice.get_or_insert(*field);
-                }
-            }
-            None => keep(&mut request.extra, None, member),
-        }
-    }
-    if let Some(field) = twice {
-        return Err(Error::field(field, format!("`{field}` stands in the request twice")));
-    }
-    let present = |value: &Value<'_>| !value.is_null();
-    let [messages, system, inference, tools, additional, metadata, tier, output] =
-        fields.map(|field| field.filter(present));
-    if let Some(system) = system {
+    if let Some(system) = fields.get(Field::System) {
         let parts = blocks(system, Place::System, "system")?;
         if !parts.is_empty() {
             request.turns.push(Turn::new(Role::System, parts));
         }
     }
-    let messages = messages.ok_or_else(|| Error::field("messages", "`messages` is missing"))?;
-    read_messages(messages, &mut request)?;
-    if let Some(object) = inference {
+    read_messages(fields.need(Field::Messages)?, &mut request)?;
+    request.metadata = fields.object(Field::RequestMetadata)?.map(Json::of);
+    request.extra = std::mem::take(&mut fields.extra);
+    if let Some(object) = fields.object(Field::InferenceConfig)? {
         read_inference(object, &mut request)?;
     }
-    if let Some(object) = tools {
+    if let Some(object) = fields.object(Field::ToolConfig)? {
         read_tools(object, &mut request)?;
     }
-    if let Some(value) = additional {
+    if let Some(value) = fields.get(Field::AdditionalModelRequestFields) {
         read_additional(value, &mut request);
     }
-    if let Some(object) = metadata {
-        expect("requestMetadata", object, JsonKind::Object)?;
-        request.metadata = Some(Json::of(object));
-    }
-    if let Some(object) = tier {
+    if let Some(object) = fields.object(Field::ServiceTier)? {
         read_tier(object, &mut request)?;
     }
-    if let Some(object) = output {
+    if let Some(object) = fields.object(Field::OutputConfig)? {
         read_output(object, &mut request)?;
     }
     Ok(request)
@@ -140,14 +119,14 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
         let mut content = None;
         let mut extra = Vec::new();
         for member in present(message) {
-            match &*name(member.key) {
+            match &*member.key.name() {
                 b"role" => role = Some(member.value),
                 b"content" => content = Some(member.value),
                 _ => keep(&mut extra, None, member),
             }
         }
         let role = role.and_then(Value::as_str);
-        let (role, place) = match role.map(name).as_deref() {
+        let (role, place) = match role.map(Str::name).as_deref() {
             Some(b"user") => (Role::User, Place::User),
             Some(b"assistant") => (Role::Assistant, Place::Assistant),
             Some(b"system") => (Role::System, Place::System),
@@ -162,7 +141,6 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
 
 fn read_inference<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
     const FIELD: &str = "inferenceConfig";
-    expect(FIELD, object, JsonKind::Object)?;
     let number = |path: &str, value: Value<'a>| match value.kind() {
         JsonKind::Number => Ok(Some(Json::of(value))),
         JsonKind::Null | JsonKind::Bool | JsonKind::String | JsonKind::Array | JsonKind::Object => {
@@ -170,7 +148,7 @@ fn read_inference<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<()
         }
     };
     for member in present(object) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"maxTokens" => {
                 let message = "`inferenceConfig.maxTokens` must be an integer that is not negative";
                 let count = member.value.as_u64().ok_or_else(|| Error::field(FIELD, message))?;
@@ -197,9 +175,8 @@ fn read_inference<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<()
 
 fn read_tools<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
     const FIELD: &str = "toolConfig";
-    expect(FIELD, object, JsonKind::Object)?;
     for member in present(object) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"tools" => {
                 if member.value.kind() != JsonKind::Array {
                     return Err(Error::field(FIELD, "`toolConfig.tools` must be an array"));
@@ -217,7 +194,7 @@ fn read_tools<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<(), Er
 
 fn read_choice(value: Value<'_>) -> Result<ToolChoice<'_>, Error> {
     let mut members = present(value);
-    let choice = members.next().and_then(|member| match &*name(member.key) {
+    let choice = members.next().and_then(|member| match &*member.key.name() {
         b"auto" => Some(ToolChoice::Auto),
         b"any" => Some(ToolChoice::Required),
         b"tool" => member.value.get("name").and_then(Text::from_value).map(ToolChoice::Named),
@@ -265,7 +242,7 @@ fn read_spec(spec: Value<'_>) -> Result<Tool<'_>, Error> {
     };
     let mut named = false;
     for member in present(spec) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"name" => {
                 tool.name = text_of(FIELD, "tools[].toolSpec.name", member.value)?;
                 named = true;
@@ -300,7 +277,7 @@ fn read_additional<'a>(value: Value<'a>, request: &mut Request<'a>) {
         return;
     }
     for member in present(value) {
-        let known = match &*name(member.key) {
+        let known = match &*member.key.name() {
             b"top_k" if member.value.kind() == JsonKind::Number => {
                 request.sampling.top_k = Some(Json::of(member.value));
                 true
@@ -318,8 +295,8 @@ fn read_additional<'a>(value: Value<'a>, request: &mut Request<'a>) {
 fn read_thinking(value: Value<'_>, request: &mut Request<'_>) -> bool {
     let mut thinking = request.thinking;
     for member in present(value) {
-        let word = member.value.as_str().map(name);
-        match (&*name(member.key), word.as_deref()) {
+        let word = member.value.as_str().map(Str::name);
+        match (&*member.key.name(), word.as_deref()) {
             (b"type", Some(b"enabled")) => thinking.mode = Some(ThinkingMode::On),
             (b"type", Some(b"adaptive")) => thinking.mode = Some(ThinkingMode::Adaptive),
             (b"type", Some(b"disabled")) => thinking.mode = Some(ThinkingMode::Off),
@@ -341,9 +318,8 @@ fn read_thinking(value: Value<'_>, request: &mut Request<'_>) -> bool {
 
 fn read_tier<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
     const FIELD: &str = "serviceTier";
-    expect(FIELD, object, JsonKind::Object)?;
     for member in present(object) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"type" => request.tier = Some(text_of(FIELD, "type", member.value)?),
             _ => keep(&mut request.extra, Some(FIELD), member),
         }
@@ -353,9 +329,8 @@ fn read_tier<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<(), Err
 
 fn read_output<'a>(object: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
     const FIELD: &str = "outputConfig";
-    expect(FIELD, object, JsonKind::Object)?;
     for member in present(object) {
-        match &*name(member.key) {
+        match &*member.key.name() {
             b"textFormat" => request.format = Some(read_format(member.value)?),
             b"effort" => {
                 let effort = member.value.as_str().and_then(|word| Effort::of(&word.decode()));

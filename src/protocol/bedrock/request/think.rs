@@ -5,8 +5,8 @@ use crate::chat::Losses;
 use crate::chat::Thinking;
 use crate::chat::ThinkingMode;
 use crate::chat::ThinkingRule;
+use crate::codec::json::Object;
 use crate::protocol::Target;
-use crate::protocol::bedrock::object::Object;
 
 /// The fewest tokens of thought that Claude takes.
 const MIN_BUDGET: u64 = 1024;
@@ -220,7 +220,7 @@ impl Think {
                 inner.number("budget_tokens", budget);
             }
             if let Some(visible) = self.visible {
-                inner.string("display", if visible { "summarized" } else { "omitted" });
+                inner.word("display", if visible { "summarized" } else { "omitted" });
             }
             inner.close();
         }

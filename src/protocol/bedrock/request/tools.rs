@@ -10,12 +10,12 @@ use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::bedrock::FORMAT_TOOL;
 use crate::protocol::bedrock::names;
-use crate::protocol::bedrock::object::List;
-use crate::protocol::bedrock::object::Object;
 use crate::protocol::bedrock::request::options;
 use crate::protocol::bedrock::request::parts::Marks;
 use crate::protocol::bedrock::request::turns::Plan;
@@ -270,11 +270,11 @@ fn write_tool(tool: &Tool<'_>, out: &mut Vec<u8>, losses: &mut Losses) -> Result
     let told = Told { name: &name, description: tool.description.as_ref(), schema };
     told.write(out, |spec| {
         if let Some(strict) = tool.strict {
-            spec.boolean("strict", strict);
+            spec.truth("strict", strict);
         }
         for extra in &tool.extra {
             if is_own(extra, losses) {
-                extra.value.write(spec.named(&extra.name));
+                extra.value.write(spec.any_key(&extra.name));
             }
         }
     })

@@ -9,10 +9,10 @@ use crate::chat::Request;
 use crate::chat::Role;
 use crate::chat::Text;
 use crate::chat::ThinkingRule;
+use crate::codec::json::List;
+use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::Target;
-use crate::protocol::bedrock::object::List;
-use crate::protocol::bedrock::object::Object;
 use crate::protocol::bedrock::request::options;
 use crate::protocol::bedrock::request::parts::Blocks;
 use crate::protocol::bedrock::request::parts::Marks;
@@ -194,7 +194,7 @@ fn write_group(
     let mut known: Vec<&Extra<'_>> = Vec::new();
     for extra in &group.extra {
         if known.iter().all(|other| other.name != extra.name) {
-            extra.value.write(message.named(&extra.name));
+            extra.value.write(message.any_key(&extra.name));
             known.push(extra);
         }
     }

@@ -11,6 +11,7 @@ use crate::chat::MediaKind;
 use crate::chat::Source;
 use crate::chat::Text;
 use crate::error::Error;
+use crate::protocol::fields::Named;
 use crate::protocol::ollama::request::fields::Field;
 
 /// Base64 of the first 15 bytes, which is as far as one must look to know a kind of file.

@@ -14,13 +14,14 @@ use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol;
-use crate::protocol::ollama::key_of;
+use crate::protocol::fields::Named;
+use crate::protocol::fields::number;
+use crate::protocol::fields::of_kind;
 use crate::protocol::ollama::own;
 use crate::protocol::ollama::request::MAX_MODEL;
+use crate::protocol::ollama::request::fields;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::fields::Fields;
-use crate::protocol::ollama::request::fields::number;
-use crate::protocol::ollama::request::fields::of_kind;
 use crate::protocol::ollama::request::read_turns;
 
 /// The member of `options` that caps the answer.
@@ -39,7 +40,7 @@ pub fn read(body: &[u8]) -> Result<chat::Request<'_>, Error> {
 /// # Errors
 /// A 400 that names the field.
 pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
-    let mut fields = Fields::read(body)?;
+    let mut fields = fields::read(body)?;
     let mut request = chat::Request {
         model: model(&fields)?,
         // Ollama streams unless told not to.
@@ -90,7 +91,7 @@ fn tools<'a>(fields: &Fields<'a>) -> Result<Vec<Tool<'a>>, Error> {
 fn tool(value: Value<'_>) -> Result<Tool<'_>, Error> {
     let (mut function, mut extra) = (None, Vec::new());
     for member in value.members().filter(|member| !member.value.is_null()) {
-        match key_of(member.key).as_ref() {
+        match &*member.key.name() {
             b"type" => {
                 let kind = Text::from_value(member.value);
                 if let Some(kind) = kind.filter(|kind| !kind.is("function")) {
@@ -106,7 +107,7 @@ fn tool(value: Value<'_>) -> Result<Tool<'_>, Error> {
     tool.extra = extra;
     for member in function.members().filter(|member| !member.value.is_null()) {
         let fault = |rule: &str| Field::Tools.wrong(rule);
-        match key_of(member.key).as_ref() {
+        match &*member.key.name() {
             b"name" => tool.name = Text::from_value(member.value).unwrap_or_default(),
             b"description" => {
                 let text = Text::from_value(member.value);
@@ -172,7 +173,7 @@ fn thinking(fields: &Fields<'_>) -> Result<Thinking, Error> {
 /// A member of `options`.
 fn option<'a>(member: &Member<'a>, request: &mut chat::Request<'a>) -> Result<(), Error> {
     let value = member.value;
-    let name = key_of(member.key);
+    let name = member.key.name();
     let sampling = &mut request.sampling;
     let slot = match name.as_ref() {
         b"temperature" => &mut sampling.temperature,

@@ -13,10 +13,10 @@ use crate::chat::Turn;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::error::Error;
-use crate::protocol::ollama::key_of;
+use crate::protocol::fields::Named;
+use crate::protocol::fields::of_kind;
 use crate::protocol::ollama::own;
 use crate::protocol::ollama::request::fields::Field;
-use crate::protocol::ollama::request::fields::of_kind;
 use crate::protocol::ollama::request::media;
 
 /// The members of a message.
@@ -76,7 +76,7 @@ fn read(value: Value<'_>) -> Result<Message<'_>, Error> {
     let text = |value, rule| Text::from_value(value).ok_or_else(|| wrong(rule));
     for member in value.members().filter(|member| !member.value.is_null()) {
         let value = member.value;
-        match key_of(member.key).as_ref() {
+        match &*member.key.name() {
             b"role" => message.role = Text::from_value(value),
             b"content" => message.content = text(value, "has a `content` that is no string")?,
             b"thinking" => message.thinking = text(value, "has a `thinking` that is no string")?,
@@ -100,7 +100,7 @@ fn read(value: Value<'_>) -> Result<Message<'_>, Error> {
 fn call(value: Value<'_>) -> Result<Part<'_>, Error> {
     let (mut id, mut function, mut extra) = (Text::default(), None, Vec::new());
     for member in value.members().filter(|member| !member.value.is_null()) {
-        match key_of(member.key).as_ref() {
+        match &*member.key.name() {
             b"id" => id = Text::from_value(member.value).unwrap_or_default(),
             b"type" => {}
             b"function" => function = Some(member.value),
@@ -109,7 +109,7 @@ fn call(value: Value<'_>) -> Result<Part<'_>, Error> {
     }
     let (mut name, mut arguments) = (None, Arguments::Quoted(Text::default()));
     for member in function.into_iter().flat_map(Value::members) {
-        match key_of(member.key).as_ref() {
+        match &*member.key.name() {
             b"name" => name = Text::from_value(member.value),
             // The place in the array says the same.
             b"index" => {}

@@ -15,10 +15,11 @@ use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::error::Error;
 use crate::protocol::Target;
+use crate::protocol::fields::Named;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::write_turns;
 
@@ -54,22 +55,22 @@ fn write_body(
         return Err(Error::field("n", "`n`: this model's provider gives one answer only"));
     }
     let mut body = Object::open(out);
-    json::write_str(body.name("model"), target.model);
-    write_turns::write(request, target.facts, body.name("messages"), losses)?;
+    json::write_str(body.key("model"), target.model);
+    write_turns::write(request, target.facts, body.key("messages"), losses)?;
     // What is not told not to stream does.
-    body.fixed("stream", if request.stream { "true" } else { "false" });
+    body.truth("stream", request.stream);
     tools(request, &mut body, losses)?;
     match &request.format {
-        Some(Format::Object) => body.fixed("format", "\"json\""),
-        Some(Format::Schema { schema, .. }) => schema.write(body.name("format")),
+        Some(Format::Object) => body.word("format", "json"),
+        Some(Format::Schema { schema, .. }) => schema.write(body.key("format")),
         Some(Format::Text) | None => {}
     }
     if let Some(think) = think(&request.thinking, target.facts, losses) {
         body.fixed("think", think);
     }
-    body.unless_empty("options", |options| write_options(request, options));
+    body.section("options", |options| write_options(request, options));
     if let Some(wanted) = request.logprobs {
-        body.fixed("logprobs", if wanted { "true" } else { "false" });
+        body.truth("logprobs", wanted);
     }
     if let Some(count) = request.top_logprobs {
         body.number("top_logprobs", count);
@@ -78,7 +79,7 @@ fn write_body(
         if extra.by != Protocol::Ollama {
             losses.drop(extra.name.clone().into_owned());
         } else if !extra.name.starts_with(OPTION) {
-            extra.value.write(body.any_name(&extra.name));
+            extra.value.write(body.any_key(&extra.name));
         }
     }
     body.close();
@@ -102,22 +103,21 @@ fn write_options(request: &chat::Request<'_>, options: &mut Object<'_>) {
         ("frequency_penalty", &sampling.frequency_penalty),
     ] {
         if let Some(value) = value {
-            value.write(options.name(name));
+            value.write(options.key(name));
         }
     }
     if !request.stop.is_empty() {
-        let out = options.name("stop");
-        out.push(b'[');
-        let mut first = true;
+        let out = options.key("stop");
+        let mut list = List::open(out);
         for text in &request.stop {
-            comma(out, &mut first);
+            list.next(out);
             text.write(out);
         }
         out.push(b']');
     }
     for extra in request.extra.iter().filter(|extra| extra.by == Protocol::Ollama) {
         if let Some(name) = extra.name.strip_prefix(OPTION) {
-            extra.value.write(options.any_name(name));
+            extra.value.write(options.any_key(name));
         }
     }
 }
@@ -156,11 +156,10 @@ fn tools(
     if tools.peek().is_none() {
         return Ok(());
     }
-    let out = body.name("tools");
-    out.push(b'[');
-    let mut first = true;
+    let out = body.key("tools");
+    let mut list = List::open(out);
     for tool in tools {
-        comma(out, &mut first);
+        list.next(out);
         write_tool(tool, out, losses)?;
     }
     out.push(b']');
@@ -184,25 +183,25 @@ fn write_tool(tool: &Tool<'_>, out: &mut Vec<u8>, losses: &mut Losses) -> Result
         return Err(Field::Tools.wrong("has `parameters` that are no object"));
     }
     let mut object = Object::open(out);
-    object.fixed("type", "\"function\"");
-    let mut function = Object::open(object.name("function"));
-    tool.name.write(function.name("name"));
+    object.word("type", "function");
+    let mut function = Object::open(object.key("function"));
+    tool.name.write(function.key("name"));
     if let Some(description) = &tool.description {
-        description.write(function.name("description"));
+        description.write(function.key("description"));
     }
     match schema {
-        Some(schema) => schema.write(function.name("parameters")),
+        Some(schema) => schema.write(function.key("parameters")),
         None => function.fixed("parameters", r#"{"type":"object","properties":{}}"#),
     }
     let own = || tool.extra.iter().filter(|extra| extra.by == Protocol::Ollama);
     for extra in own() {
         if let Some(name) = extra.name.strip_prefix(write_turns::FUNCTION) {
-            extra.value.write(function.any_name(name));
+            extra.value.write(function.any_key(name));
         }
     }
     function.close();
     for extra in own().filter(|extra| !extra.name.starts_with(write_turns::FUNCTION)) {
-        extra.value.write(object.any_name(&extra.name));
+        extra.value.write(object.any_key(&extra.name));
     }
     object.close();
     losses.drop_if(tool.strict == Some(true), "strict");

@@ -16,9 +16,10 @@ use crate::chat::Role;
 use crate::chat::Source;
 use crate::chat::Text;
 use crate::chat::Turn;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::error::Error;
+use crate::protocol::fields::Named;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::media;
 use crate::protocol::ollama::request::media::Carried;
@@ -44,7 +45,7 @@ pub(super) fn write(
     losses: &mut Losses,
 ) -> Result<(), Error> {
     out.push(b'[');
-    let mut turns = Turns { request, images: facts.images, out, losses, first: true };
+    let mut turns = Turns { request, images: facts.images, out, losses, list: List::default() };
     let mut calls: Vec<&Call<'_>> = Vec::new();
     let mut rest = request.turns.as_slice();
     while let Some((turn, behind)) = rest.split_first() {
@@ -87,7 +88,7 @@ struct Turns<'w, 'r> {
     images: bool,
     out: &'w mut Vec<u8>,
     losses: &'w mut Losses,
-    first: bool,
+    list: List,
 }
 
 impl Turns<'_, '_> {
@@ -136,9 +137,9 @@ impl Turns<'_, '_> {
         call: Option<&Call<'_>>,
         extra: &[Extra<'_>],
     ) -> Result<(), Error> {
-        comma(self.out, &mut self.first);
+        self.list.next(self.out);
         let mut message = Object::open(self.out);
-        message.fixed("role", "\"tool\"");
+        message.word("role", "tool");
         let before: &'static [u8] = if result.failed { b"Error: " } else { b"" };
         let content = Contents { before, between: LINE, takes_images: self.images };
         let has_images = content.write(&result.parts, &mut message, self.losses)?;
@@ -148,10 +149,10 @@ impl Turns<'_, '_> {
         let asked = call.map(|call| &call.name);
         let name = result.name.as_ref().or(asked).or_else(|| self.request.tool_of_call(&result.id));
         if let Some(name) = name {
-            name.write(message.name("tool_name"));
+            name.write(message.key("tool_name"));
         }
         if !result.id.is_empty() {
-            result.id.write(message.name("tool_call_id"));
+            result.id.write(message.key("tool_call_id"));
         }
         extras(extra, &mut message, self.losses);
         message.close();
@@ -165,9 +166,9 @@ impl Turns<'_, '_> {
         parts: &[Part<'_>],
         extra: &[Extra<'_>],
     ) -> Result<(), Error> {
-        comma(self.out, &mut self.first);
+        self.list.next(self.out);
         let mut message = Object::open(self.out);
-        let out = message.name("role");
+        let out = message.key("role");
         out.push(b'"');
         out.extend_from_slice(role.as_bytes());
         out.push(b'"');
@@ -176,7 +177,7 @@ impl Turns<'_, '_> {
         let content = Contents { before: b"", between, takes_images: self.images };
         let has_images = content.write(parts, &mut message, self.losses)?;
         if is_model && parts.iter().any(|part| as_thought(part).is_some()) {
-            let out = message.name("thinking");
+            let out = message.key("thinking");
             out.push(b'"');
             parts.iter().filter_map(as_thought).for_each(|text| out.extend_from_slice(text.raw()));
             out.push(b'"');
@@ -185,7 +186,7 @@ impl Turns<'_, '_> {
             images(parts, &mut message);
         }
         if parts.iter().any(|part| as_call(part).is_some()) {
-            calls(parts, message.name("tool_calls"))?;
+            calls(parts, message.key("tool_calls"))?;
         }
         extras(extra, &mut message, self.losses);
         message.close();
@@ -212,7 +213,7 @@ impl Contents {
         message: &mut Object<'_>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
-        let out = message.name("content");
+        let out = message.key("content");
         out.push(b'"');
         out.extend_from_slice(self.before);
         let start = out.len();
@@ -250,14 +251,13 @@ impl Contents {
 
 /// Appends `images`. They were looked at before.
 fn images(parts: &[Part<'_>], message: &mut Object<'_>) {
-    let out = message.name("images");
-    out.push(b'[');
-    let mut first = true;
+    let out = message.key("images");
+    let mut list = List::open(out);
     for part in parts {
         if let Content::Media(media) = &part.content
             && let (MediaKind::Image, Source::Base64(data)) = (media.kind, &media.source)
         {
-            comma(out, &mut first);
+            list.next(out);
             data.write(out);
         }
     }
@@ -265,30 +265,29 @@ fn images(parts: &[Part<'_>], message: &mut Object<'_>) {
 }
 
 fn calls(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Error> {
-    out.push(b'[');
-    let mut first = true;
+    let mut list = List::open(out);
     for (part, call) in parts.iter().filter_map(|part| Some((part, as_call(part)?))) {
-        comma(out, &mut first);
+        list.next(out);
         let mut object = Object::open(out);
         if !call.id.is_empty() {
-            call.id.write(object.name("id"));
+            call.id.write(object.key("id"));
         }
-        let mut function = Object::open(object.name("function"));
-        call.name.write(function.name("name"));
+        let mut function = Object::open(object.key("function"));
+        call.name.write(function.key("name"));
         let wrong = Field::Messages.wrong("has a call whose arguments are no JSON object");
-        let fits = !call.custom && call.arguments.write_object(function.name("arguments")).is_ok();
+        let fits = !call.custom && call.arguments.write_object(function.key("arguments")).is_ok();
         if !fits {
             return Err(wrong);
         }
         let own = || part.extra.iter().filter(|extra| extra.by == Protocol::Ollama);
         for extra in own() {
             if let Some(name) = extra.name.strip_prefix(FUNCTION) {
-                extra.value.write(function.any_name(name));
+                extra.value.write(function.any_key(name));
             }
         }
         function.close();
         for extra in own().filter(|extra| !extra.name.starts_with(FUNCTION)) {
-            extra.value.write(object.any_name(&extra.name));
+            extra.value.write(object.any_key(&extra.name));
         }
         object.close();
     }
@@ -298,7 +297,7 @@ fn calls(parts: &[Part<'_>], out: &mut Vec<u8>) -> Result<(), Error> {
 
 fn extras(extras: &[Extra<'_>], message: &mut Object<'_>, losses: &mut Losses) {
     for extra in extras.iter().filter(|extra| extra.by == Protocol::Ollama) {
-        extra.value.write(message.any_name(&extra.name));
+        extra.value.write(message.any_key(&extra.name));
     }
     foreign(extras, losses);
 }

@@ -13,10 +13,10 @@ use crate::chat::embed::Request;
 use crate::chat::embed::Vector;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
 use crate::codec::json::Member;
 use crate::codec::json::Object;
 use crate::codec::json::Value;
-use crate::codec::json::comma;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::protocol::Garbage;
@@ -126,15 +126,14 @@ pub fn write_request(
     losses: &mut Losses,
 ) -> Result<(), Error> {
     let mut body = Object::open(out);
-    json::write_str(body.name("model"), target.model);
-    let out = body.name("input");
+    json::write_str(body.key("model"), target.model);
+    let out = body.key("input");
     match request.inputs.as_slice() {
         [one] => write_input(one, out),
         many => {
-            out.push(b'[');
-            let mut first = true;
+            let mut list = List::open(out);
             for each in many {
-                comma(out, &mut first);
+                list.next(out);
                 write_input(each, out);
             }
             out.push(b']');
@@ -144,14 +143,14 @@ pub fn write_request(
         body.number("dimensions", dimensions);
     }
     if request.base64 {
-        body.fixed("encoding_format", "\"base64\"");
+        body.word("encoding_format", "base64");
     }
     if let Some(user) = &request.user {
-        user.write(body.name("user"));
+        user.write(body.key("user"));
     }
     for extra in &request.extra {
         if extra.by == Protocol::Openai {
-            extra.value.write(body.any_name(&extra.name));
+            extra.value.write(body.any_key(&extra.name));
         } else {
             losses.drop(extra.name.clone().into_owned());
         }
@@ -205,21 +204,20 @@ fn vector(value: Value<'_>) -> Option<Vector<'_>> {
 /// Appends an answer, its vectors in base64 or as numbers.
 pub fn write_answer(answer: &Answer<'_>, base64: bool, out: &mut Vec<u8>) {
     let mut body = Object::open(out);
-    body.fixed("object", "\"list\"");
-    let out = body.name("data");
-    out.push(b'[');
-    let mut first = true;
+    body.word("object", "list");
+    let out = body.key("data");
+    let mut list = List::open(out);
     for (at, vector) in (0..).zip(&answer.vectors) {
-        comma(out, &mut first);
+        list.next(out);
         let mut item = Object::open(out);
-        item.fixed("object", "\"embedding\"");
+        item.word("object", "embedding");
         item.number("index", at);
-        write_vector(vector, base64, item.name("embedding"));
+        write_vector(vector, base64, item.key("embedding"));
         item.close();
     }
     out.push(b']');
-    answer.model.write(body.name("model"));
-    let mut usage = Object::open(body.name("usage"));
+    answer.model.write(body.key("model"));
+    let mut usage = Object::open(body.key("usage"));
     usage.number("prompt_tokens", answer.tokens.unwrap_or(0));
     usage.number("total_tokens", answer.tokens.unwrap_or(0));
     usage.close();
@@ -249,11 +247,10 @@ fn write_vector(vector: &Vector<'_>, base64: bool, out: &mut Vec<u8>) {
 }
 
 fn write_numbers(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'[');
-    let mut first = true;
+    let mut list = List::open(out);
     let mut buffer = ryu::Buffer::new();
     for number in bytes.as_chunks::<4>().0 {
-        comma(out, &mut first);
+        list.next(out);
         let number = f32::from_le_bytes(*number);
         let text = if number.is_finite() { buffer.format_finite(number) } else { "null" };
         out.extend_from_slice(text.as_bytes());

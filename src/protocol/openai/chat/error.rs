@@ -158,19 +158,19 @@ fn is_too_long(message: &str) -> bool {
 pub fn write(failure: &Failure<'_>, out: &mut Vec<u8>) {
     let (kind, code) = words(failure.class);
     let mut body = Object::open(out);
-    let mut error = Object::open(body.name("error"));
-    failure.message.write(error.name("message"));
+    let mut error = Object::open(body.key("error"));
+    failure.message.write(error.key("message"));
     match &failure.kind {
-        Some(own) => own.write(error.name("type")),
-        None => json::write_str(error.name("type"), kind),
+        Some(own) => own.write(error.key("type")),
+        None => json::write_str(error.key("type"), kind),
     }
     match &failure.param {
-        Some(param) => param.write(error.name("param")),
+        Some(param) => param.write(error.key("param")),
         None => error.fixed("param", "null"),
     }
     match (&failure.code, code) {
-        (Some(own), _) => own.write(error.name("code")),
-        (None, Some(code)) => json::write_str(error.name("code"), code),
+        (Some(own), _) => own.write(error.key("code")),
+        (None, Some(code)) => json::write_str(error.key("code"), code),
         (None, None) => error.fixed("code", "null"),
     }
     error.close();

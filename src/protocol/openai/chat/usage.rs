@@ -42,12 +42,12 @@ pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
     object.number("prompt_tokens", usage.prompt);
     object.number("completion_tokens", usage.completion);
     object.number("total_tokens", usage.prompt.saturating_add(usage.completion));
-    let mut prompt = Object::open(object.name("prompt_tokens_details"));
+    let mut prompt = Object::open(object.key("prompt_tokens_details"));
     prompt.number("cached_tokens", usage.cached);
     prompt.number("cache_write_tokens", usage.cache_write);
     prompt.number("audio_tokens", usage.audio_prompt);
     prompt.close();
-    let mut completion = Object::open(object.name("completion_tokens_details"));
+    let mut completion = Object::open(object.key("completion_tokens_details"));
     completion.number("reasoning_tokens", usage.reasoning);
     completion.number("audio_tokens", usage.audio_completion);
     completion.number("accepted_prediction_tokens", 0);

@@ -137,16 +137,16 @@ fn write_image(media: &Media<'_>, part: &mut Object<'_>) -> Result<(), Fault> {
         Source::File(..) => return Err("images by file id are not taken by this provider".into()),
         Source::Plain(_) => return Err("an image cannot be plain text".into()),
     };
-    part.fixed("type", "\"image_url\"");
-    let mut image = Object::open(part.name("image_url"));
-    let out = image.name("url");
+    part.word("type", "image_url");
+    let mut image = Object::open(part.key("image_url"));
+    let out = image.key("url");
     match data {
         Source::Base64(data) => write_data_url(media.mime.as_ref(), data, out),
         Source::Url(url) => url.write(out),
         Source::File(..) | Source::Plain(_) => {}
     }
     if let Some(detail) = &media.detail {
-        detail.write(image.name("detail"));
+        detail.write(image.key("detail"));
     }
     image.close();
     Ok(())
@@ -162,10 +162,10 @@ fn write_audio(media: &Media<'_>, part: &mut Object<'_>) -> Result<(), Fault> {
         "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => "wav",
         other => other.strip_prefix("audio/").ok_or("this is no type of a sound")?,
     };
-    part.fixed("type", "\"input_audio\"");
-    let mut audio = Object::open(part.name("input_audio"));
-    data.write(audio.name("data"));
-    Text::plain(format).write(audio.name("format"));
+    part.word("type", "input_audio");
+    let mut audio = Object::open(part.key("input_audio"));
+    data.write(audio.key("data"));
+    Text::plain(format).write(audio.key("format"));
     audio.close();
     Ok(())
 }
@@ -173,25 +173,25 @@ fn write_audio(media: &Media<'_>, part: &mut Object<'_>) -> Result<(), Fault> {
 fn write_document(media: &Media<'_>, part: &mut Object<'_>) -> Result<(), Fault> {
     match &media.source {
         Source::Base64(data) => {
-            part.fixed("type", "\"file\"");
-            let mut file = Object::open(part.name("file"));
-            let out = file.name("filename");
+            part.word("type", "file");
+            let mut file = Object::open(part.key("file"));
+            let out = file.key("filename");
             match &media.name {
                 Some(name) => name.write(out),
                 None => out.extend_from_slice(default_name(media.mime.as_ref())),
             }
-            write_data_url(media.mime.as_ref(), data, file.name("file_data"));
+            write_data_url(media.mime.as_ref(), data, file.key("file_data"));
             file.close();
         }
         Source::File(Protocol::Openai, id) => {
-            part.fixed("type", "\"file\"");
-            let mut file = Object::open(part.name("file"));
-            id.write(file.name("file_id"));
+            part.word("type", "file");
+            let mut file = Object::open(part.key("file"));
+            id.write(file.key("file_id"));
             file.close();
         }
         Source::Plain(text) => {
-            part.fixed("type", "\"text\"");
-            let out = part.name("text");
+            part.word("type", "text");
+            let out = part.key("text");
             out.push(b'"');
             if let Some(name) = &media.name {
                 out.extend_from_slice(name.raw());

@@ -2,6 +2,7 @@
 
 use crate::chat;
 use crate::chat::Effort;
+use crate::chat::Json;
 use crate::chat::Sampling;
 use crate::chat::Text;
 use crate::chat::Thinking;
@@ -10,9 +11,10 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol;
+use crate::protocol::fields::Named;
+use crate::protocol::openai::chat::request::fields;
 use crate::protocol::openai::chat::request::fields::Field;
 use crate::protocol::openai::chat::request::fields::Fields;
-use crate::protocol::openai::chat::request::fields::wrong;
 use crate::protocol::openai::chat::request::read_tools;
 use crate::protocol::openai::chat::request::read_turns;
 
@@ -32,7 +34,7 @@ pub fn read(body: &[u8]) -> Result<chat::Request<'_>, Error> {
 /// # Errors
 /// A 400 that names the field.
 pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
-    let mut fields = Fields::read(body)?;
+    let mut fields = fields::read(body)?;
     let (tools, tool_choice) = read_tools::tools(&fields)?;
     let most = fields.count(Field::MaxCompletionTokens)?;
     let older = fields.count(Field::MaxTokens)?;
@@ -53,7 +55,7 @@ pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
         top_logprobs: fields.count(Field::TopLogprobs)?,
         tier: fields.text(Field::ServiceTier)?,
         user: user(&mut fields)?,
-        metadata: fields.object(Field::Metadata)?,
+        metadata: fields.object(Field::Metadata)?.map(Json::of),
         cache: None,
         extra: Vec::new(),
     };
@@ -63,18 +65,18 @@ pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
 }
 
 fn model<'a>(fields: &Fields<'a>) -> Result<Text<'a>, Error> {
-    let model = fields.text(Field::Model)?.ok_or_else(|| wrong(Field::Model, "is missing"))?;
+    let model = fields.text(Field::Model)?.ok_or_else(|| Field::Model.wrong("is missing"))?;
     if model.is_empty() || model.raw().len() > MAX_MODEL {
-        return Err(wrong(Field::Model, "must have 1 to 256 characters"));
+        return Err(Field::Model.wrong("must have 1 to 256 characters"));
     }
     Ok(model)
 }
 
 fn turns<'a>(fields: &Fields<'a>) -> Result<Vec<chat::Turn<'a>>, Error> {
     let messages = fields.array(Field::Messages)?;
-    let messages = messages.ok_or_else(|| wrong(Field::Messages, "is missing"))?;
+    let messages = messages.ok_or_else(|| Field::Messages.wrong("is missing"))?;
     if messages.is_empty_array() {
-        return Err(wrong(Field::Messages, "must have at least one message"));
+        return Err(Field::Messages.wrong("must have at least one message"));
     }
     read_turns::read(messages)
 }
@@ -98,9 +100,9 @@ fn stop<'a>(fields: &Fields<'a>) -> Result<Vec<Text<'a>>, Error> {
         return Ok(vec![text]);
     }
     if value.kind() != JsonKind::Array {
-        return Err(wrong(Field::Stop, RULE));
+        return Err(Field::Stop.wrong(RULE));
     }
-    let each = |value: Value<'a>| Text::from_value(value).ok_or_else(|| wrong(Field::Stop, RULE));
+    let each = |value: Value<'a>| Text::from_value(value).ok_or_else(|| Field::Stop.wrong(RULE));
     value.elements().map(each).collect()
 }
 

@@ -11,11 +11,11 @@ use crate::chat::ToolKind;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::error::Error;
+use crate::protocol::fields::Named;
 use crate::protocol::openai::chat::extra;
 use crate::protocol::openai::chat::key;
 use crate::protocol::openai::chat::request::fields::Field;
 use crate::protocol::openai::chat::request::fields::Fields;
-use crate::protocol::openai::chat::request::fields::wrong;
 use crate::protocol::openai::chat::request::read_parts;
 
 /// What `tools` and `tool_choice` say, or `functions` and `function_call` in their place.
@@ -35,11 +35,11 @@ pub(super) fn tools<'a>(
         for value in list.elements() {
             let tool = Definition::read(value).function();
             let rule = "must be functions with names";
-            tools.push(tool.ok_or_else(|| wrong(Field::Functions, rule))?);
+            tools.push(tool.ok_or_else(|| Field::Functions.wrong(rule))?);
         }
     }
     let choice = match fields.get(Field::ToolChoice) {
-        Some(value) => Some(choice(value).ok_or_else(|| wrong(Field::ToolChoice, CHOICE))?),
+        Some(value) => Some(choice(value).ok_or_else(|| Field::ToolChoice.wrong(CHOICE))?),
         None => function_call(fields)?,
     };
     Ok((tools, choice))
@@ -165,14 +165,14 @@ fn function_call<'a>(fields: &Fields<'a>) -> Result<Option<ToolChoice<'a>>, Erro
         JsonKind::Object => named(value).map(ToolChoice::Named),
         JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Array => None,
     };
-    found.map(Some).ok_or_else(|| wrong(Field::FunctionCall, "must be none, auto or a function"))
+    found.map(Some).ok_or_else(|| Field::FunctionCall.wrong("must be none, auto or a function"))
 }
 
 /// The form that the answer must have. What is none of the known ones is carried.
 pub(super) fn format<'a>(fields: &mut Fields<'a>) -> Result<Option<Format<'a>>, Error> {
     let Some(value) = fields.get(Field::ResponseFormat) else { return Ok(None) };
     let kind = value.get("type").and_then(Value::as_str);
-    let kind = kind.ok_or_else(|| wrong(Field::ResponseFormat, "must have a `type`"))?;
+    let kind = kind.ok_or_else(|| Field::ResponseFormat.wrong("must have a `type`"))?;
     match kind.decode().as_ref() {
         "text" => Ok(Some(Format::Text)),
         "json_object" => Ok(Some(match value.get("schema") {
@@ -184,7 +184,7 @@ pub(super) fn format<'a>(fields: &mut Fields<'a>) -> Result<Option<Format<'a>>, 
         })),
         "json_schema" => match value.get("json_schema").and_then(schema) {
             Some(format) => Ok(Some(format)),
-            None => Err(wrong(Field::ResponseFormat, "has no `json_schema.schema`")),
+            None => Err(Field::ResponseFormat.wrong("has no `json_schema.schema`")),
         },
         _ => {
             fields.carry(Field::ResponseFormat, value);

@@ -10,8 +10,8 @@ use crate::chat::Thinking;
 use crate::chat::ThinkingMode;
 use crate::chat::ThinkingRule;
 use crate::codec::json;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::openai::chat::MAX_USER;
@@ -47,8 +47,8 @@ fn write_body(
     losses: &mut Losses,
 ) -> Result<(), Error> {
     let mut body = Object::open(out);
-    json::write_str(body.name("model"), target.model);
-    Turns::new(request, target.facts, losses).write(body.name("messages"))?;
+    json::write_str(body.key("model"), target.model);
+    Turns::new(request, target.facts, losses).write(body.key("messages"))?;
     write_tools::write(request, target.facts, &mut body, losses)?;
     write_tools::format(request.format.as_ref(), target.facts, &mut body, losses);
     thinking(&request.thinking, target.facts, &mut body, losses);
@@ -59,11 +59,11 @@ fn write_body(
     sampling(request, target, &mut body, losses);
     stop(request, &mut body, losses);
     if let Some(tier) = &request.tier {
-        tier.write(body.name("service_tier"));
+        tier.write(body.key("service_tier"));
     }
     user(request, target, &mut body);
     if let Some(metadata) = &request.metadata {
-        metadata.write(body.name("metadata"));
+        metadata.write(body.key("metadata"));
     }
     // OpenAI keeps every prompt by itself for a while.
     let kept = target.facts.thinking == ThinkingRule::Effort;
@@ -93,13 +93,13 @@ fn sampling(
     for (name, value, default) in chosen {
         let Some(value) = value else { continue };
         if target.facts.sampling || is_number(value, default) {
-            value.write(body.name(name));
+            value.write(body.key(name));
         } else {
             losses.drop(name);
         }
     }
     if let Some(seed) = &sampling.seed {
-        seed.write(body.name("seed"));
+        seed.write(body.key("seed"));
     }
     losses.drop_if(sampling.top_k.is_some(), "top_k");
     losses.drop_if(sampling.min_p.is_some(), "min_p");
@@ -107,7 +107,7 @@ fn sampling(
         body.number("n", choices);
     }
     if let Some(wanted) = request.logprobs {
-        body.fixed("logprobs", if wanted { "true" } else { "false" });
+        body.truth("logprobs", wanted);
     }
     if let Some(count) = request.top_logprobs {
         body.number("top_logprobs", count);
@@ -129,11 +129,10 @@ fn stop(request: &chat::Request<'_>, body: &mut Object<'_>, losses: &mut Losses)
         return;
     }
     losses.drop_if(request.stop.len() > MAX_STOP, "stop");
-    let out = body.name("stop");
-    out.push(b'[');
-    let mut first = true;
+    let out = body.key("stop");
+    let mut list = List::open(out);
     for text in request.stop.iter().take(MAX_STOP) {
-        comma(out, &mut first);
+        list.next(out);
         text.write(out);
     }
     out.push(b']');
@@ -142,7 +141,7 @@ fn stop(request: &chat::Request<'_>, body: &mut Object<'_>, losses: &mut Losses)
 fn user(request: &chat::Request<'_>, target: &Target<'_>, body: &mut Object<'_>) {
     let Some(user) = &request.user else { return };
     let known = target.facts.max_completion_tokens;
-    let out = body.name(if known { "safety_identifier" } else { "user" });
+    let out = body.key(if known { "safety_identifier" } else { "user" });
     out.push(b'"');
     write_short(user, MAX_USER, out);
     out.push(b'"');
@@ -163,7 +162,7 @@ fn thinking(wish: &Thinking, facts: &chat::Facts, body: &mut Object<'_>, losses:
         | ThinkingRule::Level => !off,
     };
     if told {
-        json::write_str(body.name("reasoning_effort"), effort.as_str());
+        json::write_str(body.key("reasoning_effort"), effort.as_str());
     } else {
         losses.drop("reasoning_effort");
     }
@@ -186,13 +185,13 @@ const fn guess(wish: &Thinking) -> Option<Effort> {
 
 /// A stream tells its usage only when asked to, and we always want it.
 fn stream_options(request: &chat::Request<'_>, body: &mut Object<'_>) {
-    let mut options = Object::open(body.name("stream_options"));
+    let mut options = Object::open(body.key("stream_options"));
     options.fixed("include_usage", "true");
     if let Some(own) = request.extra.iter().find(|extra| is_options(extra)) {
         for member in own.value.value().members() {
             let name = member.key.decode();
             if name != "include_usage" {
-                options.any_name(&name).extend_from_slice(member.value.raw());
+                options.any_key(&name).extend_from_slice(member.value.raw());
             }
         }
     }
@@ -209,7 +208,7 @@ fn extras(request: &chat::Request<'_>, body: &mut Object<'_>, losses: &mut Losse
         if extra.by != Protocol::Openai {
             losses.drop(extra.name.clone().into_owned());
         } else if !(is_options(extra) && request.stream || user && extra.name == "user") {
-            extra.value.write(body.any_name(&extra.name));
+            extra.value.write(body.any_key(&extra.name));
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::chat::Protocol;
 use crate::chat::Request;
 use crate::chat::Source;
 use crate::chat::Text;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::protocol::openai::chat::MAX_CALL_ID;
 use crate::protocol::openai::chat::request::Fault;
 use crate::protocol::openai::chat::request::media;
@@ -128,15 +128,14 @@ impl<'w> Parts<'w> {
     }
 
     fn array(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) -> Result<(), Fault> {
-        out.push(b'[');
-        let mut first = true;
+        let mut list = List::open(out);
         if self.failed {
-            comma(out, &mut first);
+            list.next(out);
             out.extend_from_slice(br#"{"type":"text","text":"Error: "}"#);
         }
         for (at, part) in parts.iter().enumerate() {
             let last = self.last.filter(|_| at + 1 == parts.len());
-            comma(out, &mut first);
+            list.next(out);
             self.part(part, part.cache.or(last), out)?;
         }
         out.push(b']');
@@ -159,12 +158,12 @@ impl<'w> Parts<'w> {
         let mut object = Object::open(out);
         match &part.content {
             Content::Refusal(words) if self.place == Place::Assistant => {
-                object.fixed("type", "\"refusal\"");
-                words.write(object.name("refusal"));
+                object.word("type", "refusal");
+                words.write(object.key("refusal"));
             }
             Content::Text(text) | Content::Refusal(text) => {
-                object.fixed("type", "\"text\"");
-                text.write(object.name("text"));
+                object.word("type", "text");
+                text.write(object.key("text"));
             }
             Content::Media(media) => {
                 self.allow(media)?;
@@ -179,7 +178,7 @@ impl<'w> Parts<'w> {
         self.marks.write(mark, &mut object, self.losses);
         for extra in &part.extra {
             if extra.by == Protocol::Openai {
-                extra.value.write(object.any_name(&extra.name));
+                extra.value.write(object.any_key(&extra.name));
             } else {
                 self.losses.drop(extra.name.clone().into_owned());
             }
@@ -260,13 +259,13 @@ pub(super) fn write_call<'w>(
 ) {
     losses.drop_if(part.cache.is_some(), "cache_control");
     let mut object = Object::open(out);
-    ids.write_call(call, object.name("id"));
+    ids.write_call(call, object.key("id"));
     let (kind, arguments) =
         if call.custom { ("custom", "input") } else { ("function", "arguments") };
-    Text::plain(kind).write(object.name("type"));
-    let mut function = Object::open(object.name(kind));
-    write_tools::name(&call.name, function.name("name"));
-    let out = function.name(arguments);
+    Text::plain(kind).write(object.key("type"));
+    let mut function = Object::open(object.key(kind));
+    write_tools::name(&call.name, function.key("name"));
+    let out = function.key(arguments);
     out.push(b'"');
     if call.arguments.is_empty() && !call.custom {
         out.extend_from_slice(b"{}");
@@ -277,7 +276,7 @@ pub(super) fn write_call<'w>(
     function.close();
     for extra in &part.extra {
         if extra.by == Protocol::Openai {
-            extra.value.write(object.any_name(&extra.name));
+            extra.value.write(object.any_key(&extra.name));
         } else {
             losses.drop(extra.name.clone().into_owned());
         }

@@ -10,8 +10,8 @@ use crate::chat::Text;
 use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::error::Error;
 use crate::protocol::openai::chat::write_name;
 
@@ -31,11 +31,10 @@ pub(super) fn write(
         losses.drop_if(demanded, "tool_choice");
         return Ok(());
     }
-    let out = body.name("tools");
-    out.push(b'[');
-    let mut first = true;
+    let out = body.key("tools");
+    let mut list = List::open(out);
     for each in &request.tools {
-        comma(out, &mut first);
+        list.next(out);
         tool(each, out, losses)?;
     }
     out.push(b']');
@@ -43,7 +42,7 @@ pub(super) fn write(
         choice(wish, request, facts, body, losses);
     }
     if let Some(parallel) = request.parallel_tools {
-        body.fixed("parallel_tool_calls", if parallel { "true" } else { "false" });
+        body.truth("parallel_tool_calls", parallel);
     }
     Ok(())
 }
@@ -68,21 +67,21 @@ fn tool(tool: &Tool<'_>, out: &mut Vec<u8>, losses: &mut Losses) -> Result<(), E
         }
     };
     let mut object = Object::open(out);
-    string(object.name("type"), kind);
-    let mut definition = Object::open(object.name(kind));
-    name(&tool.name, definition.name("name"));
+    string(object.key("type"), kind);
+    let mut definition = Object::open(object.key(kind));
+    name(&tool.name, definition.key("name"));
     if let Some(description) = &tool.description {
-        description.write(definition.name("description"));
+        description.write(definition.key("description"));
     }
     if let (member, Some(value)) = inner {
-        value.write(definition.name(member));
+        value.write(definition.key(member));
     }
     if let Some(strict) = tool.strict {
-        definition.fixed("strict", if strict { "true" } else { "false" });
+        definition.truth("strict", strict);
     }
     for extra in &tool.extra {
         if extra.by == Protocol::Openai {
-            extra.value.write(definition.any_name(&extra.name));
+            extra.value.write(definition.any_key(&extra.name));
         } else {
             losses.drop(extra.name.clone().into_owned());
         }
@@ -106,24 +105,23 @@ fn choice(
     };
     if demanded && !facts.forced_tools {
         losses.drop("tool_choice");
-        body.fixed("tool_choice", "\"auto\"");
+        body.word("tool_choice", "auto");
         return;
     }
     match wish {
-        ToolChoice::Auto => body.fixed("tool_choice", "\"auto\""),
-        ToolChoice::None => body.fixed("tool_choice", "\"none\""),
-        ToolChoice::Required => body.fixed("tool_choice", "\"required\""),
-        ToolChoice::Named(tool) => named(tool, request, body.name("tool_choice")),
+        ToolChoice::Auto => body.word("tool_choice", "auto"),
+        ToolChoice::None => body.word("tool_choice", "none"),
+        ToolChoice::Required => body.word("tool_choice", "required"),
+        ToolChoice::Named(tool) => named(tool, request, body.key("tool_choice")),
         ToolChoice::Allowed { required, names } => {
-            let mut outer = Object::open(body.name("tool_choice"));
-            outer.fixed("type", "\"allowed_tools\"");
-            let mut allowed = Object::open(outer.name("allowed_tools"));
-            allowed.fixed("mode", if *required { "\"required\"" } else { "\"auto\"" });
-            let out = allowed.name("tools");
-            out.push(b'[');
-            let mut first = true;
+            let mut outer = Object::open(body.key("tool_choice"));
+            outer.word("type", "allowed_tools");
+            let mut allowed = Object::open(outer.key("allowed_tools"));
+            allowed.word("mode", if *required { "required" } else { "auto" });
+            let out = allowed.key("tools");
+            let mut list = List::open(out);
             for tool in names {
-                comma(out, &mut first);
+                list.next(out);
                 named(tool, request, out);
             }
             out.push(b']');
@@ -138,9 +136,9 @@ fn named(wanted: &Text<'_>, request: &Request<'_>, out: &mut Vec<u8>) {
     let free = |tool: &Tool<'_>| matches!(tool.kind, ToolKind::Custom(_)) && tool.name == *wanted;
     let kind = if request.tools.iter().any(free) { "custom" } else { "function" };
     let mut object = Object::open(out);
-    string(object.name("type"), kind);
-    let mut inner = Object::open(object.name(kind));
-    name(wanted, inner.name("name"));
+    string(object.key("type"), kind);
+    let mut inner = Object::open(object.key(kind));
+    name(wanted, inner.key("name"));
     inner.close();
     object.close();
 }
@@ -175,20 +173,20 @@ pub(super) fn format(
             losses.drop("response_format");
         }
         Some(Format::Schema { name: own, description, schema, strict }) => {
-            let mut object = Object::open(body.name("response_format"));
-            object.fixed("type", "\"json_schema\"");
-            let mut inner = Object::open(object.name("json_schema"));
-            let out = inner.name("name");
+            let mut object = Object::open(body.key("response_format"));
+            object.word("type", "json_schema");
+            let mut inner = Object::open(object.key("json_schema"));
+            let out = inner.key("name");
             match own {
                 Some(own) if !own.is_empty() => name(own, out),
                 Some(_) | None => out.extend_from_slice(b"\"answer\""),
             }
             if let Some(description) = description {
-                description.write(inner.name("description"));
+                description.write(inner.key("description"));
             }
-            schema.write(inner.name("schema"));
+            schema.write(inner.key("schema"));
             if let Some(strict) = strict {
-                inner.fixed("strict", if *strict { "true" } else { "false" });
+                inner.truth("strict", *strict);
             }
             inner.close();
             object.close();

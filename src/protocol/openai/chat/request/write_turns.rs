@@ -14,8 +14,8 @@ use crate::chat::Text;
 use crate::chat::ThinkingRule;
 use crate::chat::Turn;
 use crate::codec::json;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::error::Error;
 use crate::protocol::openai::chat::request::write_parts::Ids;
 use crate::protocol::openai::chat::request::write_parts::Marks;
@@ -31,13 +31,13 @@ pub(super) struct Turns<'w> {
     losses: &'w mut Losses,
     ids: Ids<'w>,
     marks: Marks,
-    first: bool,
+    list: List,
 }
 
 impl<'w> Turns<'w> {
     pub(super) fn new(request: &'w Request<'w>, facts: &'w Facts, losses: &'w mut Losses) -> Self {
         let marks = Marks::new(request, facts.thinking == ThinkingRule::Effort);
-        Self { request, facts, losses, ids: Ids::default(), marks, first: true }
+        Self { request, facts, losses, ids: Ids::default(), marks, list: List::default() }
     }
 
     /// Appends the array of messages.
@@ -65,10 +65,10 @@ impl<'w> Turns<'w> {
         if self.facts.json_schema {
             return;
         }
-        comma(out, &mut self.first);
+        self.list.next(out);
         let mut message = Object::open(out);
-        message.fixed("role", "\"system\"");
-        let out = message.name("content");
+        message.word("role", "system");
+        let out = message.key("content");
         let text = String::from_utf8_lossy(schema.raw());
         json::write_str(out, &format!("Answer with JSON that fits this JSON Schema:\n{text}"));
         message.close();
@@ -90,10 +90,10 @@ impl<'w> Turns<'w> {
         whole: &Part<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        comma(out, &mut self.first);
+        self.list.next(out);
         let mut message = Object::open(out);
-        message.fixed("role", "\"tool\"");
-        self.ids.write_result(result, message.name("tool_call_id"));
+        message.word("role", "tool");
+        self.ids.write_result(result, message.key("tool_call_id"));
         let texts: Vec<_> = result.parts.iter().filter(|part| !is_moved(part)).collect();
         let alone = texts.is_empty() && !result.parts.is_empty();
         let mut parts = Parts::new(Place::Tool, self.facts, &mut self.marks, self.losses);
@@ -102,9 +102,9 @@ impl<'w> Turns<'w> {
         if alone {
             let text = "The result is attached to the next message.";
             let failed = if result.failed { "Error: " } else { "" };
-            json::write_str(message.name("content"), &format!("{failed}{text}"));
+            json::write_str(message.key("content"), &format!("{failed}{text}"));
         } else {
-            parts.content(&texts, message.name("content")).map_err(bad)?;
+            parts.content(&texts, message.key("content")).map_err(bad)?;
         }
         self.extras(&whole.extra, &mut message);
         message.close();
@@ -137,7 +137,7 @@ impl<'w> Turns<'w> {
             return Ok(());
         }
         let place = if turn.role == Role::System { Place::System } else { Place::User };
-        comma(out, &mut self.first);
+        self.list.next(out);
         let mut message = Object::open(out);
         let developer = turn.extra.iter().any(|extra| is_role(extra) && turn.role == Role::System);
         message.fixed(
@@ -149,7 +149,7 @@ impl<'w> Turns<'w> {
             },
         );
         let mut writer = Parts::new(place, self.facts, &mut self.marks, self.losses);
-        writer.content(&parts, message.name("content")).map_err(bad)?;
+        writer.content(&parts, message.key("content")).map_err(bad)?;
         self.extras(&turn.extra, &mut message);
         message.close();
         Ok(())
@@ -185,19 +185,18 @@ impl<'w> Turns<'w> {
             turns.iter().for_each(|turn| self.foreign(&turn.extra));
             return Ok(());
         }
-        comma(out, &mut self.first);
+        self.list.next(out);
         let mut message = Object::open(out);
-        message.fixed("role", "\"assistant\"");
+        message.word("role", "assistant");
         self.answer(&texts, &mut message)?;
         if self.facts.reasoning_back && !(thoughts.is_empty() && calls.is_empty()) {
-            write_thoughts(&thoughts, message.name("reasoning_content"));
+            write_thoughts(&thoughts, message.key("reasoning_content"));
         }
         if !calls.is_empty() {
-            let out = message.name("tool_calls");
-            out.push(b'[');
-            let mut first = true;
+            let out = message.key("tool_calls");
+            let mut list = List::open(out);
             for (call, part) in calls {
-                comma(out, &mut first);
+                list.next(out);
                 write_call(call, part, &mut self.ids, out, self.losses);
             }
             out.push(b']');
@@ -216,11 +215,11 @@ impl<'w> Turns<'w> {
             && extra.is_empty()
         {
             message.fixed("content", "null");
-            words.write(message.name("refusal"));
+            words.write(message.key("refusal"));
             return Ok(());
         }
         let mut parts = Parts::new(Place::Assistant, self.facts, &mut self.marks, self.losses);
-        parts.content(texts, message.name("content")).map_err(bad)
+        parts.content(texts, message.key("content")).map_err(bad)
     }
 
     fn extras(&mut self, extras: &[Extra<'_>], message: &mut Object<'_>) {
@@ -228,7 +227,7 @@ impl<'w> Turns<'w> {
             if extra.by != Protocol::Openai {
                 self.losses.drop(extra.name.clone().into_owned());
             } else if !is_role(extra) {
-                extra.value.write(message.any_name(&extra.name));
+                extra.value.write(message.any_key(&extra.name));
             }
         }
     }

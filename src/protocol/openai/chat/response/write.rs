@@ -11,8 +11,8 @@ use crate::chat::Said;
 use crate::chat::Text;
 use crate::codec::json;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::comma;
 use crate::protocol::Seed;
 use crate::protocol::openai::chat::response::read::made_id;
 use crate::protocol::openai::chat::response::said::finish_word;
@@ -34,20 +34,19 @@ pub(in crate::protocol::openai::chat) fn is_in_message(name: &str) -> bool {
 /// Appends an answer.
 pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
     let mut body = Object::open(out);
-    write_id(&answer.start.id, seed, body.name("id"));
-    body.fixed("object", "\"chat.completion\"");
+    write_id(&answer.start.id, seed, body.key("id"));
+    body.word("object", "chat.completion");
     body.number("created", answer.start.created.unwrap_or(seed.now));
-    answer.start.model.write(body.name("model"));
-    let out = body.name("choices");
-    out.push(b'[');
-    let mut first = true;
+    answer.start.model.write(body.key("model"));
+    let out = body.key("choices");
+    let mut list = List::open(out);
     for (at, each) in answer.choices.iter().enumerate() {
-        comma(out, &mut first);
+        list.next(out);
         choice(each, at, seed, out);
     }
     out.push(b']');
     if let Some(tokens) = &answer.usage {
-        usage::write(tokens, body.name("usage"));
+        usage::write(tokens, body.key("usage"));
     }
     extras(&answer.extra, &mut body, |_| true);
     body.close();
@@ -65,7 +64,7 @@ pub(in crate::protocol::openai::chat) fn write_id(id: &Text<'_>, seed: Seed, out
 fn extras(extras: &[Extra<'_>], object: &mut Object<'_>, takes: impl Fn(&str) -> bool) {
     for extra in extras {
         if extra.by == Protocol::Openai && takes(&extra.name) {
-            extra.value.write(object.any_name(&extra.name));
+            extra.value.write(object.any_key(&extra.name));
         }
     }
 }
@@ -73,15 +72,15 @@ fn extras(extras: &[Extra<'_>], object: &mut Object<'_>, takes: impl Fn(&str) ->
 fn choice(choice: &Choice<'_>, at: usize, seed: Seed, out: &mut Vec<u8>) {
     let mut object = Object::open(out);
     object.number("index", at as u64);
-    let mut message = Object::open(object.name("message"));
+    let mut message = Object::open(object.key("message"));
     said(choice, at, seed, &mut message);
     extras(&choice.extra, &mut message, is_in_message);
     message.close();
-    logprobs(&choice.logprobs, object.name("logprobs"));
+    logprobs(&choice.logprobs, object.key("logprobs"));
     let calls = choice.parts.iter().any(|part| matches!(part, Said::Call { .. }));
     let unfinished = if calls { Finish::Calls } else { Finish::Stop };
     let reason = finish_word(choice.finish.as_ref().unwrap_or(&unfinished));
-    json::write_str(object.name("finish_reason"), reason);
+    json::write_str(object.key("finish_reason"), reason);
     extras(&choice.extra, &mut object, |name| !is_in_message(name));
     object.close();
 }
@@ -92,33 +91,32 @@ fn said(choice: &Choice<'_>, at: usize, seed: Seed, message: &mut Object<'_>) {
     let refusals = || parts.iter().filter_map(refusal);
     let thoughts = || parts.iter().filter_map(thought).filter(|text| !text.is_empty());
     let has_calls = parts.iter().any(|part| matches!(part, Said::Call { .. }));
-    message.fixed("role", "\"assistant\"");
+    message.word("role", "assistant");
     if texts().next().is_none() && (has_calls || refusals().next().is_some()) {
         message.fixed("content", "null");
     } else {
-        join(texts(), message.name("content"));
+        join(texts(), message.key("content"));
     }
     if refusals().next().is_some() {
-        join(refusals(), message.name("refusal"));
+        join(refusals(), message.key("refusal"));
     } else {
         message.fixed("refusal", "null");
     }
     if thoughts().next().is_some() {
-        join(thoughts(), message.name("reasoning_content"));
+        join(thoughts(), message.key("reasoning_content"));
     }
     let mut citations = parts.iter().flat_map(citations).peekable();
     if citations.peek().is_some() {
-        let out = message.name("annotations");
-        out.push(b'[');
-        let mut first = true;
+        let out = message.key("annotations");
+        let mut list = List::open(out);
         for citation in citations {
-            comma(out, &mut first);
+            list.next(out);
             write_citation(citation, out);
         }
         out.push(b']');
     }
     if has_calls {
-        calls(parts, at, seed, message.name("tool_calls"));
+        calls(parts, at, seed, message.key("tool_calls"));
     }
 }
 
@@ -157,24 +155,24 @@ fn join<'p, 'a: 'p>(texts: impl Iterator<Item = &'p Text<'a>>, out: &mut Vec<u8>
 }
 
 fn calls(parts: &[Said<'_>], at: usize, seed: Seed, out: &mut Vec<u8>) {
-    out.push(b'[');
-    let (mut first, mut count) = (true, 0);
+    let mut list = List::open(out);
+    let mut count = 0;
     let choice = u32::try_from(at).unwrap_or(u32::MAX);
     for part in parts {
         let Said::Call { id, name, arguments, custom, signature: _ } = part else { continue };
-        comma(out, &mut first);
+        list.next(out);
         let mut call = Object::open(out);
         if id.is_empty() {
-            made_id(choice, count, seed).write(call.name("id"));
+            made_id(choice, count, seed).write(call.key("id"));
         } else {
-            id.write(call.name("id"));
+            id.write(call.key("id"));
         }
         count += 1;
         let (kind, inside) = if *custom { ("custom", "input") } else { ("function", "arguments") };
-        json::write_str(call.name("type"), kind);
-        let mut function = Object::open(call.name(kind));
-        name.write(function.name("name"));
-        let out = function.name(inside);
+        json::write_str(call.key("type"), kind);
+        let mut function = Object::open(call.key(kind));
+        name.write(function.key("name"));
+        let out = function.key(inside);
         out.push(b'"');
         if arguments.is_empty() && !custom {
             out.extend_from_slice(b"{}");
@@ -195,15 +193,15 @@ pub(in crate::protocol::openai::chat) fn write_citation(
 ) {
     let (start, end) = citation.range.unwrap_or((0, 0));
     let mut outer = Object::open(out);
-    outer.fixed("type", "\"url_citation\"");
-    let mut inner = Object::open(outer.name("url_citation"));
+    outer.word("type", "url_citation");
+    let mut inner = Object::open(outer.key("url_citation"));
     inner.number("start_index", start);
     inner.number("end_index", end);
     match &citation.title {
-        Some(title) => title.write(inner.name("title")),
-        None => inner.fixed("title", "\"\""),
+        Some(title) => title.write(inner.key("title")),
+        None => inner.word("title", ""),
     }
-    citation.url.write(inner.name("url"));
+    citation.url.write(inner.key("url"));
     inner.close();
     outer.close();
 }
@@ -220,15 +218,14 @@ fn logprobs(pieces: &[Json<'_>], out: &mut Vec<u8>) {
                     let lists = pieces.iter().filter_map(|piece| piece.value().get(name));
                     lists.filter(|list| list.kind() == JsonKind::Array)
                 };
-                let out = object.name(name);
+                let out = object.key(name);
                 if lists().next().is_none() {
                     out.extend_from_slice(b"null");
                     continue;
                 }
-                out.push(b'[');
-                let mut first = true;
+                let mut list = List::open(out);
                 for token in lists().flat_map(json::Value::elements) {
-                    comma(out, &mut first);
+                    list.next(out);
                     out.extend_from_slice(token.raw());
                 }
                 out.push(b']');

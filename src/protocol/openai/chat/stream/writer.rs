@@ -75,12 +75,12 @@ impl Writer {
                 self.begin(0, out);
             }
             Event::Refusal { choice, text } => {
-                self.delta(*choice, out, |delta| text.write(delta.name("refusal")));
+                self.delta(*choice, out, |delta| text.write(delta.key("refusal")));
             }
             // Of a thought that is not shown.
             Event::Thinking { text, .. } if text.is_empty() => {}
             Event::Thinking { choice, text } => {
-                self.delta(*choice, out, |delta| text.write(delta.name("reasoning_content")));
+                self.delta(*choice, out, |delta| text.write(delta.key("reasoning_content")));
             }
             // Nothing that this format has a place for.
             Event::Signature { .. } | Event::Redacted { .. } => {}
@@ -95,12 +95,12 @@ impl Writer {
             Event::Logprobs { choice, value } => {
                 self.chunk(*choice, out, |choice| {
                     choice.fixed("delta", "{}");
-                    value.write(choice.name("logprobs"));
+                    value.write(choice.key("logprobs"));
                     choice.fixed("finish_reason", "null");
                 });
             }
             Event::Citation { choice, citation } => self.delta(*choice, out, |delta| {
-                let out = delta.name("annotations");
+                let out = delta.key("annotations");
                 out.push(b'[');
                 response::write_citation(citation, out);
                 out.push(b']');
@@ -109,7 +109,7 @@ impl Writer {
             Event::Extra { choice: Some(choice), extra }
                 if response::is_in_message(&extra.name) =>
             {
-                self.delta(*choice, out, |delta| extra.value.write(delta.any_name(&extra.name)));
+                self.delta(*choice, out, |delta| extra.value.write(delta.any_key(&extra.name)));
             }
             Event::Extra { choice, extra } => self.extra(*choice, extra),
             Event::Finish { choice, reason } => {
@@ -117,7 +117,7 @@ impl Writer {
                 self.chunk(*choice, out, |choice| {
                     choice.fixed("delta", "{}");
                     choice.fixed("logprobs", "null");
-                    json::write_str(choice.name("finish_reason"), word);
+                    json::write_str(choice.key("finish_reason"), word);
                 });
             }
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -134,10 +134,10 @@ impl Writer {
         self.head.clear();
         self.head.extend_from_slice(b"data: ");
         let mut chunk = Object::open(&mut self.head);
-        response::write_id(&start.id, self.seed, chunk.name("id"));
-        chunk.fixed("object", "\"chat.completion.chunk\"");
+        response::write_id(&start.id, self.seed, chunk.key("id"));
+        chunk.word("object", "chat.completion.chunk");
         chunk.number("created", start.created.unwrap_or(self.seed.now));
-        start.model.write(chunk.name("model"));
+        start.model.write(chunk.key("model"));
         self.render();
     }
 
@@ -158,8 +158,8 @@ impl Writer {
         }
         self.begun.push(choice);
         self.delta(choice, out, |delta| {
-            delta.fixed("role", "\"assistant\"");
-            delta.fixed("content", "\"\"");
+            delta.word("role", "assistant");
+            delta.word("content", "");
             delta.fixed("refusal", "null");
         });
     }
@@ -167,7 +167,7 @@ impl Writer {
     fn text(&mut self, choice: u32, text: &Text<'_>, out: &mut Vec<u8>) {
         let known = choice == 0 && self.begun.first() == Some(&0);
         if !known || !self.once.is_empty() || !self.once_choice.is_empty() {
-            self.delta(choice, out, |delta| text.write(delta.name("content")));
+            self.delta(choice, out, |delta| text.write(delta.key("content")));
             return;
         }
         out.reserve(self.text_head.len() + text.raw().len() + 64);
@@ -181,7 +181,7 @@ impl Writer {
     /// A chunk that adds to a choice.
     fn delta(&mut self, choice: u32, out: &mut Vec<u8>, add: impl FnOnce(&mut Object<'_>)) {
         self.chunk(choice, out, |object| {
-            let mut delta = Object::open(object.name("delta"));
+            let mut delta = Object::open(object.key("delta"));
             add(&mut delta);
             delta.close();
             object.fixed("logprobs", "null");
@@ -198,7 +198,7 @@ impl Writer {
         add(&mut object);
         if let Some(at) = self.once_choice.iter().position(|(of, _)| *of == choice) {
             let (_, members) = self.once_choice.remove(at);
-            object.out.extend_from_slice(&members);
+            object.append(&members);
         }
         object.close();
         out.push(b']');
@@ -233,12 +233,12 @@ impl Writer {
             id
         };
         self.call(choice, call, out, |object| {
-            id.write(object.name("id"));
+            id.write(object.key("id"));
             let (kind, inside) =
                 if custom { ("custom", "input") } else { ("function", "arguments") };
-            json::write_str(object.name("type"), kind);
-            let mut function = Object::open(object.name(kind));
-            name.write(function.name("name"));
+            json::write_str(object.key("type"), kind);
+            let mut function = Object::open(object.key(kind));
+            name.write(function.key("name"));
             function.fixed(inside, "\"\"");
             function.close();
         });
@@ -253,7 +253,7 @@ impl Writer {
         add: impl FnOnce(&mut Object<'_>),
     ) {
         self.delta(choice, out, |delta| {
-            let out = delta.name("tool_calls");
+            let out = delta.key("tool_calls");
             out.push(b'[');
             let mut object = Object::open(out);
             object.number("index", u64::from(call));
@@ -274,8 +274,8 @@ impl Writer {
         });
         let (kind, inside) = if custom { ("custom", "input") } else { ("function", "arguments") };
         self.call(choice, call, out, |object| {
-            let mut function = Object::open(object.name(kind));
-            let out = function.name(inside);
+            let mut function = Object::open(object.key(kind));
+            let out = function.key(inside);
             out.push(b'"');
             piece.write_inside(out);
             out.push(b'"');
