@@ -184,12 +184,13 @@ fn run_mock(args: MockArgs) -> Result<()> {
 
 fn run_load(args: RunArgs) -> Result<()> {
     args.process.apply()?;
+    let target = Target::parse(&args.url)?;
     let body = match &args.body {
         Some(path) => std::fs::read(path).during(&format!("reading {}", path.display()))?,
-        None => prompt::chat(args.body_bytes, args.stream),
+        None => prompt::chat(&target.path, args.body_bytes, args.stream),
     };
     let options = load::Options {
-        target: Target::parse(&args.url)?,
+        target,
         headers: args.headers,
         body,
         connections: args.connections,

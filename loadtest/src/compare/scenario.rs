@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::Failure;
 use crate::error::Result;
+use crate::prompt::MESSAGES;
 
 /// One kind of load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,7 +13,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it is, for the heading of its table.
     pub title: &'static str,
-    /// Where it is sent: a body for chat completions is one for messages too.
+    /// Where it is sent, which decides on the format.
     pub path: &'static str,
     /// Connections kept open.
     pub connections: usize,
@@ -45,6 +46,7 @@ pub enum Measure {
 impl Scenario {
     /// Whether only the gateway can serve it.
     pub fn is_translated(&self) -> bool {
+        // The mock speaks the other format alone.
         self.path == MESSAGES
     }
 
@@ -81,9 +83,6 @@ const BURST: &str = "chunks=100&pace_us=0&delay_us=0";
 
 /// OpenAI's format, which the mock speaks.
 const CHAT: &str = "/v1/chat/completions";
-
-/// Anthropic's, which only the gateway makes into the other.
-const MESSAGES: &str = "/v1/messages";
 
 /// All scenarios, in the order of the report.
 pub const ALL: &[Scenario] = &[

@@ -22,7 +22,7 @@ fn sample(name: &str, candidate: Candidate, round: u32, figures: serde_json::Val
 #[test]
 fn every_scenario_sends_json_of_its_size_and_settings_the_mock_knows() {
     for scenario in scenario::ALL {
-        let body = prompt::chat(scenario.body_bytes, scenario.streams());
+        let body = prompt::chat(scenario.path, scenario.body_bytes, scenario.streams());
         assert_eq!(body.len(), scenario.body_bytes, "{}", scenario.name);
         let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(value["stream"] == true, scenario.streams(), "{}", scenario.name);
