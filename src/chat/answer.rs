@@ -89,10 +89,17 @@ pub enum Said<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Fold<'a> {
     answer: Answer<'a>,
-    /// Of each choice, where in its parts each call stands.
-    calls: Vec<Vec<usize>>,
-    /// Of each choice, whether its last part has ended.
-    ended: Vec<bool>,
+    /// What else is known of each choice.
+    tracks: Vec<Track>,
+}
+
+/// What is known of a choice while it is put together.
+#[derive(Clone, Debug)]
+struct Track {
+    /// Where in its parts each call stands.
+    calls: Vec<usize>,
+    /// Whether its last part has ended.
+    ended: bool,
 }
 
 impl<'a> Fold<'a> {
@@ -105,10 +112,13 @@ impl<'a> Fold<'a> {
     /// The place of a choice. A number beyond all bounds is the last one allowed.
     fn place(&mut self, choice: u32) -> usize {
         let at = (choice as usize).min(MAX_CHOICES - 1);
-        while self.answer.choices.len() <= at {
+        // Most answers have one choice, and one is large.
+        let missing = (at + 1).saturating_sub(self.tracks.len());
+        self.answer.choices.reserve_exact(missing);
+        self.tracks.reserve_exact(missing);
+        for _ in 0..missing {
             self.answer.choices.push(Choice::default());
-            self.calls.push(Vec::new());
-            self.ended.push(true);
+            self.tracks.push(Track { calls: Vec::new(), ended: true });
         }
         at
     }
@@ -116,25 +126,28 @@ impl<'a> Fold<'a> {
     /// The last part of a choice if more can be added to it.
     fn open(&mut self, choice: u32) -> Option<&mut Said<'a>> {
         let at = self.place(choice);
-        let ended = self.ended.get(at).copied().unwrap_or(true);
+        let ended = self.tracks.get(at).is_none_or(|track| track.ended);
         let choice = self.answer.choices.get_mut(at)?;
         choice.parts.last_mut().filter(|_| !ended)
     }
 
     fn add(&mut self, choice: u32, part: Said<'a>, ended: bool) {
         let at = self.place(choice);
-        if let Some(flag) = self.ended.get_mut(at) {
-            *flag = ended;
+        if let Some(track) = self.tracks.get_mut(at) {
+            track.ended = ended;
         }
         if let Some(choice) = self.answer.choices.get_mut(at) {
+            if choice.parts.is_empty() {
+                choice.parts.reserve_exact(1);
+            }
             choice.parts.push(part);
         }
     }
 
     fn end(&mut self, choice: u32) {
         let at = self.place(choice);
-        if let Some(flag) = self.ended.get_mut(at) {
-            *flag = true;
+        if let Some(track) = self.tracks.get_mut(at) {
+            track.ended = true;
         }
     }
 
@@ -207,15 +220,15 @@ impl<'a> Fold<'a> {
     fn call(&mut self, choice: u32, part: Said<'a>) {
         let at = self.place(choice);
         let place = self.answer.choices.get(at).map_or(0, |choice| choice.parts.len());
-        if let Some(calls) = self.calls.get_mut(at) {
-            calls.push(place);
+        if let Some(track) = self.tracks.get_mut(at) {
+            track.calls.push(place);
         }
         self.add(choice, part, true);
     }
 
     fn arguments(&mut self, choice: u32, call: u32, piece: Arguments<'a>) {
         let at = self.place(choice);
-        let place = self.calls.get(at).and_then(|calls| calls.get(call as usize)).copied();
+        let place = self.tracks.get(at).and_then(|track| track.calls.get(call as usize)).copied();
         let parts = self.answer.choices.get_mut(at).map(|choice| &mut choice.parts);
         let part = parts.zip(place).and_then(|(parts, place)| parts.get_mut(place));
         let Some(Said::Call { arguments, .. }) = part else { return };

@@ -11,6 +11,8 @@ use crate::auth::Caller;
 use crate::auth::Keys;
 use crate::auth::Models;
 use crate::auth::digest;
+use crate::chat::Facts;
+use crate::chat::Protocol;
 use crate::codec::http1;
 use crate::config;
 use crate::config::AuthMode;
@@ -56,7 +58,9 @@ pub struct Snapshot {
     /// In the order of the configuration; deployments refer to them by position.
     pub providers: Vec<Provider>,
     /// What each model takes.
-    pub models: config::Models,
+    models: config::Models,
+    /// The same of the model of each deployment that has one.
+    facts: Vec<Option<Facts>>,
     /// What a client may take up.
     pub client: ClientLimits,
     /// Bytes of a whole upstream answer.
@@ -71,7 +75,7 @@ impl Snapshot {
     /// # Errors
     /// What is wrong, and with which key.
     pub fn new(config: &Config, env: &Env) -> Result<Self, String> {
-        let (table, trust) = (table(config), Trust::default());
+        let ((table, names), trust) = (table_and_names(config), Trust::default());
         let mut providers = Vec::with_capacity(config.providers.len());
         for provider in &config.providers {
             providers.push(Provider::new(provider, env, &trust)?);
@@ -94,14 +98,31 @@ impl Snapshot {
         let max_response = limits.max_response;
         let models =
             config::Models::new(&config.models).map_err(|problems| problems.to_string())?;
-        Ok(Self { keys, table, providers, models, client, max_response, created })
+        let facts = |(at, model)| {
+            let protocol = providers.get(at).and_then(Provider::protocol)?;
+            Some(models.facts(protocol, model).clone())
+        };
+        let facts = names.into_iter().map(|name| name.and_then(facts)).collect();
+        Ok(Self { keys, table, providers, models, facts, client, max_response, created })
+    }
+
+    /// What the model of a deployment takes that is called `model` by its provider.
+    #[must_use]
+    pub fn facts(&self, slot: usize, protocol: Protocol, model: &str) -> &Facts {
+        let known = self.facts.get(slot).and_then(Option::as_ref);
+        known.unwrap_or_else(|| self.models.facts(protocol, model))
     }
 }
 
 /// All names of `config`, and what they lead to.
 #[must_use]
 pub fn table(config: &Config) -> Table {
-    let mut table = Table::default();
+    table_and_names(config).0
+}
+
+/// The same, and of each deployment its provider and its model's name there; none where it serves any model.
+fn table_and_names(config: &Config) -> (Table, Vec<Option<(usize, &str)>>) {
+    let (mut table, mut names) = (Table::default(), Vec::new());
     for (at, provider) in config.providers.iter().enumerate() {
         let offer = Offer {
             name: &provider.name,
@@ -112,7 +133,10 @@ pub fn table(config: &Config) -> Table {
             bounds: Bounds { parallel: provider.max_parallel, queue: provider.max_queue },
         };
         for model in &provider.models {
-            table.add(&offer, &model.name, model.upstream.as_deref());
+            let slots = table.add(&offer, &model.name, model.upstream.as_deref());
+            let name = model.upstream.as_deref().unwrap_or(&model.name);
+            names.resize(slots.start, None);
+            names.resize(slots.end, (name != "*").then_some((at, name)));
         }
         if provider.models.is_empty() {
             table.add_unlisted(&offer);
@@ -130,7 +154,7 @@ pub fn table(config: &Config) -> Table {
     for (model, by) in general.into_iter().chain(special) {
         table.choose_by(model, strategy(*by));
     }
-    table
+    (table, names)
 }
 
 fn fallback(fallback: &config::Fallback) -> Fallback {

@@ -47,8 +47,9 @@ pub async fn run(
 ) -> Result<(), Miss> {
     let upstream = prepared.way.upstream();
     let model = meter.record.upstream_model.clone().unwrap_or_else(|| meter.record.model.clone());
-    let facts = x.core.snapshot.models.facts(upstream, &model).clone();
-    let target = Target { model: &model, facts: &facts };
+    let core = x.core;
+    let facts = core.snapshot.facts(prepared.deployment.slot, upstream, &model);
+    let target = Target { model: &model, facts };
     // The request lends its buffer out while it is under way.
     let text = request.body().to_vec();
     let asked = embed::read_request(&text)?;

@@ -68,7 +68,7 @@ pub fn prepare<'c>(
     let model = record.upstream_model.as_ref().unwrap_or(&record.model);
     let (client, upstream) = (x.endpoint.protocol(), server.service.protocol());
     let operation = operation(x.endpoint);
-    let facts = core.snapshot.models.facts(upstream, model);
+    let facts = core.snapshot.facts(aim.deployment.slot, upstream, model);
     let mut chat = match operation {
         Operation::Count => anthropic::count::read_valid_request(ask.body())?,
         Operation::Chat | Operation::Embed => any::read_valid(client, ask.body())?,

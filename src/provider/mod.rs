@@ -163,6 +163,15 @@ impl Provider {
             queue_timeout: config.queue_timeout,
         })
     }
+
+    /// What its servers speak; none where there are none.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Protocol> {
+        match &self.upstream {
+            Upstream::Servers(servers) => servers.first().map(|server| server.service.protocol()),
+            Upstream::Demo(_) => None,
+        }
+    }
 }
 
 /// The same server once for each key.

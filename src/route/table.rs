@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::error::Error;
 use crate::error::Kind;
@@ -75,9 +76,10 @@ pub struct Found<'t, 'a> {
 
 impl Table {
     /// Adds a provider's model; `name` is `*` for any model. `upstream` is its name there, where
-    /// that is another.
-    pub fn add(&mut self, offer: &Offer<'_>, name: &str, upstream: Option<&str>) {
+    /// that is another. The positions of its deployments among all.
+    pub fn add(&mut self, offer: &Offer<'_>, name: &str, upstream: Option<&str>) -> Range<usize> {
         let deployments = self.deployments(offer, upstream);
+        let slots = self.gates.len() - deployments.len()..self.gates.len();
         let alone = self.pool(deployments.clone());
         let shared = if name == "*" { self.any } else { self.models.get(name).copied() };
         match shared.and_then(|at| self.pools.get_mut(at)) {
@@ -98,6 +100,7 @@ impl Table {
                 named.models.insert(name.into(), alone);
             }
         }
+        slots
     }
 
     /// Adds a provider whose models are not listed: any is reachable as `provider/model`.

@@ -21,7 +21,6 @@ impl<'o> Object<'o> {
     // Inlined, because what is known of the name then spares it the general copy.
     #[inline]
     pub fn key(&mut self, name: &str) -> &mut Vec<u8> {
-        self.out.reserve(name.len() + 4);
         self.comma();
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());

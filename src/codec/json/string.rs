@@ -43,10 +43,10 @@ impl<'a> Str<'a> {
     #[must_use]
     pub fn decode(self) -> Cow<'a, str> {
         if self.has_escapes() {
-            Cow::Owned(self.unescape())
-        } else {
-            String::from_utf8_lossy(self.0)
+            return Cow::Owned(self.unescape());
         }
+        // A valid string always is. The check alone is a fraction of what the lossy one takes.
+        std::str::from_utf8(self.0).map_or_else(|_| String::from_utf8_lossy(self.0), Cow::Borrowed)
     }
 
     /// The bytes of what a short string means, such as a member's name, which rarely has escapes.

@@ -37,7 +37,6 @@ use crate::chat::Protocol;
 use crate::chat::Text;
 use crate::codec::json::Member;
 use crate::codec::json::Object;
-use crate::codec::json::Str;
 use crate::codec::json::Value;
 
 /// The one choice of an answer.
@@ -46,14 +45,6 @@ const CHOICE: u32 = 0;
 /// The extra that holds a citation which is not of the web.
 const CITATION: &str = "citation";
 
-/// What a short string means, which rarely has escapes.
-fn word(string: Str<'_>) -> Cow<'_, str> {
-    match std::str::from_utf8(string.raw()) {
-        Ok(word) if !word.as_bytes().contains(&b'\\') => Cow::Borrowed(word),
-        Ok(_) | Err(_) => string.decode(),
-    }
-}
-
 /// A member that only this protocol has words for.
 fn extra<'a>(name: impl Into<Cow<'a, str>>, value: Value<'a>) -> Extra<'a> {
     Extra { by: Protocol::Anthropic, name: name.into(), value: Json::of(value) }
@@ -61,7 +52,7 @@ fn extra<'a>(name: impl Into<Cow<'a, str>>, value: Value<'a>) -> Extra<'a> {
 
 /// The same of a member of a member.
 fn extra_in<'a>(outer: &str, member: &Member<'a>) -> Extra<'a> {
-    extra(format!("{outer}.{}", word(member.key)), member.value)
+    extra(format!("{outer}.{}", member.key.decode()), member.value)
 }
 
 /// The members that say something: one that is null counts as absent.
@@ -82,7 +73,7 @@ fn is_block(extra: &Extra<'_>) -> bool {
 
 /// Why an answer ended. None for a word that is not known, or none at all.
 fn read_stop<'a>(reason: Option<Value<'a>>, sequence: Option<Value<'a>>) -> Option<Finish<'a>> {
-    match &*word(reason?.as_str()?) {
+    match &*reason?.as_str()?.decode() {
         "end_turn" => Some(Finish::Stop),
         "stop_sequence" => Some(Finish::StopSequence(sequence.and_then(Text::from_value))),
         "max_tokens" => Some(Finish::Length),

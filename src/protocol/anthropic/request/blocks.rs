@@ -15,13 +15,13 @@ use crate::chat::Role;
 use crate::chat::Source;
 use crate::chat::Text;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::anthropic::extra;
 use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::read::read_cache;
 use crate::protocol::anthropic::signature;
-use crate::protocol::anthropic::word;
 
 /// Where in a request a fault is.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ fn plain_or<'a>(
 /// The kind of a block.
 fn kind_of(block: Value<'_>, spot: Spot) -> Result<Cow<'_, str>, Error> {
     let kind = block.get("type").and_then(Value::as_str);
-    kind.map(word).ok_or_else(|| spot.wrong("must be an object with a type"))
+    kind.map(Str::decode).ok_or_else(|| spot.wrong("must be an object with a type"))
 }
 
 fn read_block(block: Value<'_>, role: Role, spot: Spot) -> Result<Part<'_>, Error> {
@@ -113,7 +113,7 @@ fn dress<'a>(part: &mut Part<'a>, block: Value<'a>, known: &[&str]) {
                 part.cache = read_cache(member.value);
             }
             name if known.iter().any(|known| known.as_bytes() == name) => {}
-            _ => part.extra.push(extra(word(member.key), member.value)),
+            _ => part.extra.push(extra(member.key.decode(), member.value)),
         }
     }
 }
@@ -128,7 +128,7 @@ fn read_text(block: Value<'_>, spot: Spot) -> Result<Part<'_>, Error> {
 fn read_media(block: Value<'_>, kind: MediaKind, spot: Spot) -> Result<Part<'_>, Error> {
     let source = block.get("source").filter(|source| source.kind() == JsonKind::Object);
     let source = source.ok_or_else(|| spot.wrong("must have an object as `source`"))?;
-    let way = source.get("type").and_then(Value::as_str).map(word).unwrap_or_default();
+    let way = source.get("type").and_then(Value::as_str).map(Str::decode).unwrap_or_default();
     let text = |name: &str| spot.text(name, source.get(name));
     let mut mime = source.get("media_type").and_then(Text::from_value);
     let found = match &*way {

@@ -22,7 +22,6 @@ use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::blocks;
 use crate::protocol::anthropic::request::blocks::Spot;
 use crate::protocol::anthropic::request::read_tools;
-use crate::protocol::anthropic::word;
 use crate::protocol::fields::Named;
 use crate::protocol::fields::fields;
 
@@ -71,7 +70,8 @@ pub fn read_valid(body: Value<'_>) -> Result<Request<'_>, Error> {
 /// # Errors
 /// As [`read`].
 pub fn read_counted(body: Value<'_>) -> Result<Request<'_>, Error> {
-    let mut fields = Fields::read(body, Str::name, |member| extra(word(member.key), member.value))?;
+    let mut fields =
+        Fields::read(body, Str::name, |member| extra(member.key.decode(), member.value))?;
     let mut request = Request {
         model: fields.text(Field::Model)?.ok_or_else(|| Field::Model.wrong("is missing"))?,
         max_tokens: fields.count(Field::MaxTokens)?,
@@ -88,13 +88,18 @@ pub fn read_counted(body: Value<'_>) -> Result<Request<'_>, Error> {
     if request.model.is_empty() {
         return Err(Field::Model.wrong("must not be empty"));
     }
+    let messages = fields.need(Field::Messages)?;
+    expect("messages", messages, JsonKind::Array)?;
+    // Most messages are longer; what is not used is little.
+    const SHORT: usize = 128;
+    request.turns.reserve((messages.raw().len() / SHORT).clamp(2, 64));
     if let Some(value) = fields.get(Field::System) {
         let parts = blocks::read(value, Role::System, Spot::new("system", 0))?;
         if !parts.is_empty() {
             request.turns.push(Turn::new(Role::System, parts));
         }
     }
-    read_messages(fields.need(Field::Messages)?, &mut request)?;
+    read_messages(messages, &mut request)?;
     request.extra = std::mem::take(&mut fields.extra);
     read_more(&fields, &mut request)?;
     Ok(request)
@@ -129,7 +134,7 @@ fn read_more<'a>(fields: &Fields<'a>, request: &mut Request<'a>) -> Result<(), E
         read_metadata(value, request)?;
     }
     if let Some(tier) = fields.text(Field::ServiceTier)? {
-        match &*word(tier.as_str()) {
+        match &*tier.decode() {
             "auto" => request.tier = Some(tier),
             "standard_only" => request.tier = Some(Text::plain("default")),
             _ => carry(fields, Field::ServiceTier, request),
@@ -166,10 +171,6 @@ pub fn expect(field: &'static str, value: Value<'_>, kind: JsonKind) -> Result<(
 }
 
 fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
-    // Most messages are longer; what is not used is little.
-    const SHORT: usize = 128;
-    expect("messages", messages, JsonKind::Array)?;
-    request.turns.reserve((messages.raw().len() / SHORT).clamp(1, 64));
     for (at, message) in messages.elements().enumerate() {
         let spot = Spot::new("messages", at);
         if message.kind() != JsonKind::Object {
@@ -181,7 +182,7 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
             match &*member.key.name() {
                 b"role" => role = member.value.as_str(),
                 b"content" => content = Some(member.value),
-                _ => turn.extra.push(extra(word(member.key), member.value)),
+                _ => turn.extra.push(extra(member.key.decode(), member.value)),
             }
         }
         turn.role = match role.map(Str::name).as_deref() {
@@ -207,8 +208,8 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
 pub fn read_cache(value: Value<'_>) -> Option<Cache> {
     let mut cache = Cache::Standard;
     for member in present(value) {
-        let said = member.value.as_str().map(word);
-        match (&*word(member.key), said.as_deref()) {
+        let said = member.value.as_str().map(Str::decode);
+        match (&*member.key.decode(), said.as_deref()) {
             ("type", Some("ephemeral")) | ("ttl", Some("5m")) => {}
             ("ttl", Some("1h")) => cache = Cache::Hour,
             _ => return None,
@@ -221,8 +222,8 @@ fn read_thinking<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), 
     const FIELD: &str = "thinking";
     expect(FIELD, value, JsonKind::Object)?;
     for member in present(value) {
-        let said = member.value.as_str().map(word);
-        match (&*word(member.key), said.as_deref()) {
+        let said = member.value.as_str().map(Str::decode);
+        match (&*member.key.decode(), said.as_deref()) {
             ("type", said) => {
                 let mode = match said {
                     Some("enabled") => ThinkingMode::On,
@@ -258,7 +259,7 @@ fn read_output<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), Er
     for member in present(value) {
         match &*member.key.name() {
             b"effort" => {
-                let effort = member.value.as_str().and_then(|effort| Effort::of(&word(effort)));
+                let effort = member.value.as_str().and_then(|effort| Effort::of(&effort.decode()));
                 let rule = "must have an effort of low, medium, high, xhigh, max";
                 request.thinking.effort = Some(effort.ok_or_else(|| wrong(FIELD, rule))?);
             }

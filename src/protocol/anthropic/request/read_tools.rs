@@ -7,6 +7,7 @@ use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::codec::json::Kind as JsonKind;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::anthropic::extra;
@@ -15,7 +16,6 @@ use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::read::expect;
 use crate::protocol::anthropic::request::read::read_cache;
 use crate::protocol::anthropic::request::read::wrong;
-use crate::protocol::anthropic::word;
 
 /// Reads one of `tools`.
 ///
@@ -26,7 +26,7 @@ pub fn tool(value: Value<'_>) -> Result<Tool<'_>, Error> {
     if value.kind() != JsonKind::Object {
         return Err(wrong(FIELD, "must hold objects"));
     }
-    let kind = value.get("type").and_then(Value::as_str).map(word);
+    let kind = value.get("type").and_then(Value::as_str).map(Str::decode);
     let mut tool = Tool {
         name: value.get("name").and_then(Text::from_value).unwrap_or_default(),
         description: None,
@@ -65,7 +65,7 @@ pub fn tool(value: Value<'_>) -> Result<Tool<'_>, Error> {
                 Some(cache) => tool.cache = Some(cache),
                 None => tool.extra.push(extra("cache_control", member.value)),
             },
-            _ => tool.extra.push(extra(word(member.key), member.value)),
+            _ => tool.extra.push(extra(member.key.decode(), member.value)),
         }
     }
     Ok(tool)
@@ -82,7 +82,7 @@ pub fn choice<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), Err
     let mut kind = None;
     for member in present(value) {
         match &*member.key.name() {
-            b"type" => kind = member.value.as_str().map(word),
+            b"type" => kind = member.value.as_str().map(Str::decode),
             b"name" => name = Text::from_value(member.value),
             b"disable_parallel_tool_use" => {
                 let rule = "must have true or false as `disable_parallel_tool_use`";

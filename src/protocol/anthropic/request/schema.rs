@@ -8,8 +8,8 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::List;
 use crate::codec::json::Member;
 use crate::codec::json::Object;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
-use crate::protocol::anthropic::word;
 
 /// Keywords that are not understood, but for what [`is_foreign`] says of some others.
 const FOREIGN: [&str; 23] = [
@@ -53,10 +53,10 @@ pub fn strict(schema: Value<'_>) -> Cow<'_, [u8]> {
 }
 
 fn is_foreign(member: &Member<'_>) -> bool {
-    match &*word(member.key) {
+    match &*member.key.decode() {
         "minItems" => !matches!(member.value.raw(), b"0" | b"1"),
         "format" => {
-            let format = member.value.as_str().map(word).unwrap_or_default();
+            let format = member.value.as_str().map(Str::decode).unwrap_or_default();
             format != "uuid" && !FORMATS.contains(&&*format)
         }
         name => FOREIGN.contains(&name),
@@ -107,7 +107,7 @@ fn fits(schema: Value<'_>) -> bool {
         return false;
     }
     schema.members().all(|member| {
-        let name = word(member.key);
+        let name = member.key.decode();
         let inner = match place(&name) {
             Place::Schema => fits(member.value),
             Place::List => member.value.elements().all(fits),
@@ -127,7 +127,7 @@ fn write(schema: Value<'_>, out: &mut Vec<u8>) {
     let mut notes = String::new();
     let mut description = None;
     for member in schema.members() {
-        let name = word(member.key);
+        let name = member.key.decode();
         if is_foreign(&member) {
             let comma = if notes.is_empty() { "" } else { ", " };
             let value = String::from_utf8_lossy(member.value.raw());

@@ -19,7 +19,6 @@ use crate::protocol::anthropic::read_citation;
 use crate::protocol::anthropic::read_stop;
 use crate::protocol::anthropic::signature;
 use crate::protocol::anthropic::usage::Tokens;
-use crate::protocol::anthropic::word;
 
 /// The members of an answer.
 #[derive(Default)]
@@ -71,7 +70,7 @@ pub fn read<'a>(body: &'a [u8], _: Seed, sink: &mut dyn Sink<'a>) -> Result<(), 
         read_block(block, &mut calls, sink)?;
     }
     for member in found.others {
-        let extra = extra(word(member.key), member.value);
+        let extra = extra(member.key.decode(), member.value);
         sink.event(Event::Extra { choice: None, extra });
     }
     let reason = read_stop(found.reason, found.sequence);
@@ -96,7 +95,7 @@ fn read_block<'a>(
     sink: &mut dyn Sink<'a>,
 ) -> Result<(), Garbage> {
     let kind = block.get("type").and_then(Value::as_str);
-    let kind = word(kind.ok_or_else(|| Garbage::new("a content block without a type"))?);
+    let kind = kind.ok_or_else(|| Garbage::new("a content block without a type"))?.decode();
     let text = |name: &str| block.get(name).and_then(Text::from_value);
     match &*kind {
         "text" => {

@@ -15,7 +15,6 @@ use crate::protocol::Garbage;
 use crate::protocol::anthropic::CHOICE;
 use crate::protocol::anthropic::read_citation;
 use crate::protocol::anthropic::signature;
-use crate::protocol::anthropic::word;
 
 /// Most bytes of a block that must be put together before it can be told.
 const MAX_HELD: usize = 8 * 1024 * 1024;
@@ -55,7 +54,7 @@ impl Block {
         sink: &mut AnySink<'_>,
     ) -> Result<Self, Garbage> {
         let kind = block.get("type").and_then(Value::as_str);
-        let kind = word(kind.ok_or_else(|| Garbage::new("a content block without a type"))?);
+        let kind = kind.ok_or_else(|| Garbage::new("a content block without a type"))?.decode();
         let text = |name: &str| block.get(name).and_then(Value::as_str);
         match &*kind {
             "text" => {
@@ -218,7 +217,7 @@ fn with_input(start: &Json<'_>, input: &[u8]) -> Json<'static> {
     let is_json = json::validate(input).is_ok();
     let mut told = false;
     for member in start.value().members() {
-        let name = word(member.key);
+        let name = member.key.decode();
         let out = object.any_key(&name);
         if name != "input" {
             out.extend_from_slice(member.value.raw());

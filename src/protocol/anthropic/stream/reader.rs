@@ -20,7 +20,6 @@ use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::read_stop;
 use crate::protocol::anthropic::stream::block::Block;
 use crate::protocol::anthropic::usage::Tokens;
-use crate::protocol::anthropic::word;
 
 /// Longest event: room for a document that a tool of Anthropic's own returned.
 const MAX_EVENT: usize = 8 * 1024 * 1024;
@@ -203,7 +202,7 @@ impl Reader {
         let told = self.count(usage);
         self.begin(Start { usage: told, ..start }, sink);
         for member in others {
-            let extra = extra(word(member.key), member.value);
+            let extra = extra(member.key.decode(), member.value);
             sink.event(Event::Extra { choice: None, extra });
         }
         if let Some(told) = told {
@@ -249,13 +248,13 @@ impl Reader {
                 b"stop_reason" => reason = Some(member.value),
                 b"stop_sequence" => sequence = Some(member.value),
                 _ => {
-                    let extra = extra(word(member.key), member.value);
+                    let extra = extra(member.key.decode(), member.value);
                     sink.event(Event::Extra { choice: None, extra });
                 }
             }
         }
         for member in &payload.others {
-            let extra = extra(word(member.key), member.value);
+            let extra = extra(member.key.decode(), member.value);
             sink.event(Event::Extra { choice: None, extra });
         }
         if let Some(own) = reason {

@@ -22,7 +22,6 @@ use crate::error::Kind;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
 use crate::protocol::openai::chat::extra;
-use crate::protocol::openai::chat::word;
 
 /// The members of a request that are decided on.
 #[derive(Default)]
@@ -38,7 +37,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn visit(&mut self, member: &Member<'a>) {
-        let (name, place) = match word(member.key).as_ref() {
+        let (name, place) = match member.key.decode().as_ref() {
             "model" => ("model", &mut self.model),
             "input" => ("input", &mut self.input),
             "dimensions" => ("dimensions", &mut self.dimensions),

@@ -24,7 +24,6 @@ use crate::chat::Protocol;
 use crate::chat::Text;
 use crate::codec::json;
 use crate::codec::json::Member;
-use crate::codec::json::Str;
 
 /// Longest id of a call that OpenAI takes back.
 const MAX_CALL_ID: usize = 40;
@@ -38,21 +37,13 @@ const MAX_USER: usize = 128;
 /// A member that only this protocol has words for.
 fn extra<'a>(member: &Member<'a>) -> Extra<'a> {
     let value = Json::of(member.value);
-    Extra { by: Protocol::Openai, name: word(member.key), value }
+    Extra { by: Protocol::Openai, name: member.key.decode(), value }
 }
 
 /// The name of a member.
 #[inline]
 fn key<'a>(member: &Member<'a>) -> Cow<'a, [u8]> {
     member.key.name()
-}
-
-/// What a short string means, which rarely has escapes.
-fn word(string: Str<'_>) -> Cow<'_, str> {
-    match std::str::from_utf8(string.raw()) {
-        Ok(word) if !word.as_bytes().contains(&b'\\') => Cow::Borrowed(word),
-        Ok(_) | Err(_) => string.decode(),
-    }
 }
 
 /// Appends `text`, shortened to `max` bytes if it says more: a prefix of it and a hash of the

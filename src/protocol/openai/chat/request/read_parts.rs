@@ -13,7 +13,6 @@ use crate::protocol::openai::chat::extra;
 use crate::protocol::openai::chat::key;
 use crate::protocol::openai::chat::request::Fault;
 use crate::protocol::openai::chat::request::media;
-use crate::protocol::openai::chat::word;
 
 /// Reads one part. A kind that is not known is carried whole.
 pub(super) fn part(value: Value<'_>) -> Result<Part<'_>, Fault> {
@@ -37,7 +36,7 @@ pub(super) fn part(value: Value<'_>) -> Result<Part<'_>, Fault> {
         }
     }
     let kind = match kind {
-        Some(kind) => word(kind),
+        Some(kind) => kind.decode(),
         None if text.is_some() => "text".into(),
         None => return Err("a part of `content` has no `type`".into()),
     };

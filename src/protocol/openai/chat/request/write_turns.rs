@@ -1,5 +1,7 @@
 //! Turns as messages: one of each result, results before all else, the model's calls in one.
 
+use smallvec::SmallVec;
+
 use crate::chat::CallResult;
 use crate::chat::Content;
 use crate::chat::Extra;
@@ -22,6 +24,9 @@ use crate::protocol::openai::chat::request::write_parts::Marks;
 use crate::protocol::openai::chat::request::write_parts::Parts;
 use crate::protocol::openai::chat::request::write_parts::Place;
 use crate::protocol::openai::chat::request::write_parts::write_call;
+
+/// Parts of one message. Most have few, which then need no memory of their own.
+type Few<'w> = SmallVec<[&'w Part<'w>; 4]>;
 
 /// Writes the turns of one request.
 #[derive(Debug)]
@@ -114,7 +119,7 @@ impl<'w> Turns<'w> {
     /// A message of the person or the operator, with the media of results, which tool messages
     /// cannot hold.
     fn said(&mut self, turn: &'w Turn<'w>, out: &mut Vec<u8>) -> Result<(), Error> {
-        let mut parts = Vec::new();
+        let mut parts = Few::new();
         for part in &turn.parts {
             match &part.content {
                 Content::Result(result) => {
@@ -157,7 +162,7 @@ impl<'w> Turns<'w> {
 
     /// One message of the model.
     fn assistant(&mut self, turns: &'w [Turn<'w>], out: &mut Vec<u8>) -> Result<(), Error> {
-        let (mut texts, mut calls, mut thoughts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut texts, mut calls, mut thoughts) = (Few::new(), Vec::new(), Vec::new());
         for part in turns.iter().flat_map(|turn| &turn.parts) {
             match &part.content {
                 Content::Call(call) => calls.push((call, part)),

@@ -78,8 +78,11 @@ pub fn read<'a>(body: &'a [u8], seed: Seed, sink: &mut dyn Sink<'a>) -> Result<(
 
 /// Unix seconds, also where they are written with a point.
 pub(in crate::protocol::openai::chat) fn seconds(value: Value<'_>) -> Option<u64> {
-    let whole = value.raw().split(|byte| *byte == b'.').next()?;
-    Value::trusted(whole).as_u64().filter(|seconds| *seconds > 0)
+    let before_point = || {
+        let whole = value.raw().split(|byte| *byte == b'.').next()?;
+        Value::trusted(whole).as_u64()
+    };
+    value.as_u64().or_else(before_point).filter(|seconds| *seconds > 0)
 }
 
 /// Emits one choice. The error that it tells of in place of an answer, if it does.
