@@ -77,7 +77,7 @@ impl<'c> Call<'c> {
         prepared: &mut Prepared<'_>,
         request: &mut Request,
         meter: &mut Meter,
-    ) -> Result<(Head, Answer), Error> {
+    ) -> Result<Box<(Head, Answer)>, Error> {
         let core = self.core;
         meter.record.attempts += 1;
         let began = core.clock.now();
@@ -87,17 +87,17 @@ impl<'c> Call<'c> {
             x.while_client_stays(making).await
         };
         x.reply.upstream_us += core.clock.refresh().since(began);
-        let (head, answer) = answered??;
+        let answered = answered??;
         if let Some(busy) = &mut x.busy {
-            busy.answered(head.status);
+            busy.answered(answered.0.status);
         }
         core.buffers.give(std::mem::take(&mut prepared.out));
         if let Body::Own(body) = &mut prepared.body {
             core.buffers.give(std::mem::take(body));
         }
         failpoint::hit(request, "read");
-        check(&head)?;
-        Ok((head, answer))
+        check(&answered.0)?;
+        Ok(answered)
     }
 
     /// Reads a whole answer's body, for as long as the client stays.
@@ -119,7 +119,7 @@ impl<'c> Call<'c> {
         &self,
         prepared: &mut Prepared<'_>,
         request: &mut Request,
-    ) -> Result<(Head, Answer), Error> {
+    ) -> Result<Box<(Head, Answer)>, Error> {
         let core = self.core;
         if let Some(stream) = core.pool.take(prepared.deployment.provider, core.clock.now()) {
             match self.send(stream, prepared, request).await? {
@@ -154,7 +154,7 @@ impl<'c> Call<'c> {
         stream: Stream,
         prepared: &mut Prepared<'_>,
         request: &mut Request,
-    ) -> Result<Result<(Head, Answer), AnswerError>, Error> {
+    ) -> Result<Result<Box<(Head, Answer)>, AnswerError>, Error> {
         let late =
             |_| self.late("the provider did not take the request in time (stream_idle_timeout)");
         let out = std::mem::take(&mut prepared.out);
@@ -190,10 +190,10 @@ impl<'c> Call<'c> {
         let head = head
             .map_err(|_| self.late("the provider did not answer in time (first_byte_timeout)"))?;
         Ok(match (head, sent) {
-            (Ok((head, answer)), Ok(())) => Ok((head, answer)),
-            (Ok((head, mut answer)), Err(_)) => {
-                answer.never_reuse();
-                Ok((head, answer))
+            (Ok(answered), Ok(())) => Ok(answered),
+            (Ok(mut answered), Err(_)) => {
+                answered.1.never_reuse();
+                Ok(answered)
             }
             (Err(error), _) => Err(error),
         })

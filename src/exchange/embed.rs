@@ -41,7 +41,7 @@ const GEMINI_BATCH: usize = 100;
 /// Answers to an embeddings request.
 pub async fn run(
     x: &mut Exchange<'_>,
-    mut prepared: Prepared<'_>,
+    mut prepared: Box<Prepared<'_>>,
     request: &mut Request,
     meter: &mut Meter,
 ) -> Result<(), Miss> {
@@ -58,7 +58,7 @@ pub async fn run(
     for inputs in asked.inputs.chunks(batch(upstream, &model)) {
         let part = Embed { inputs: inputs.to_vec(), ..asked.clone() };
         write(x, &mut prepared, &part, &target, request)?;
-        let (head, mut answer) = call.ask(x, &mut prepared, request, meter).await?;
+        let (head, mut answer) = *call.ask(x, &mut prepared, request, meter).await?;
         meter.record.status = head.status;
         call.read(x, &mut answer).await?;
         let body = std::mem::take(&mut answer.buf);
@@ -80,7 +80,7 @@ pub async fn run(
 }
 
 /// A request without its head and body.
-pub fn prepare<'c>(x: &Exchange<'c>, aim: &Aim<'c>) -> Prepared<'c> {
+pub fn prepare<'c>(x: &Exchange<'c>, aim: &Aim<'c>) -> Box<Prepared<'c>> {
     let server = aim.server;
     let across = Across {
         operation: Operation::Embed,
@@ -90,7 +90,7 @@ pub fn prepare<'c>(x: &Exchange<'c>, aim: &Aim<'c>) -> Prepared<'c> {
         usage: false,
         unwrap: false,
     };
-    Prepared {
+    Box::new(Prepared {
         server,
         timeouts: aim.provider.timeouts,
         deployment: aim.deployment,
@@ -99,7 +99,7 @@ pub fn prepare<'c>(x: &Exchange<'c>, aim: &Aim<'c>) -> Prepared<'c> {
         way: Way::Across(across),
         given: None,
         stream: false,
-    }
+    })
 }
 
 /// How many inputs one call takes.

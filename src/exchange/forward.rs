@@ -107,7 +107,7 @@ pub fn prepare<'c>(
     ask: &Ask<'_>,
     request: &Request,
     meter: &Meter,
-) -> Result<Prepared<'c>, Error> {
+) -> Result<Box<Prepared<'c>>, Error> {
     let (body, server) = (request.body(), aim.server);
     let record = &meter.record;
     let model = record.upstream_model.as_ref().unwrap_or(&record.model);
@@ -127,7 +127,7 @@ pub fn prepare<'c>(
     framing(&mut out, stream, patch.new_len(body.len()));
     patch.write(&mut out, body, tail);
     let (hide_usage, choices) = (ask.hides_usage(), ask.choices);
-    Ok(Prepared {
+    Ok(Box::new(Prepared {
         server,
         timeouts: aim.provider.timeouts,
         deployment: aim.deployment,
@@ -136,7 +136,7 @@ pub fn prepare<'c>(
         way: Way::Same { protocol: x.endpoint.protocol(), hide_usage, choices },
         given: None,
         stream,
-    })
+    }))
 }
 
 /// What is asked of a provider at `endpoint`.
@@ -173,18 +173,19 @@ pub fn framing(out: &mut Vec<u8>, stream: bool, len: usize) {
 /// Sends the request, and its answer to the client.
 pub async fn run(
     x: &mut Exchange<'_>,
-    mut prepared: Prepared<'_>,
+    mut prepared: Box<Prepared<'_>>,
     request: &mut Request,
     meter: &mut Meter,
 ) -> Result<(), Miss> {
     let call = Call::begin(x, prepared.timeouts, meter);
-    let (head, answer) = call.ask(x, &mut prepared, request, meter).await?;
+    let answered = call.ask(x, &mut prepared, request, meter).await?;
+    let head = &answered.0;
     meter.record.status = head.status;
     let streams = is_stream(prepared.way.upstream(), &head.passed.content_type);
     if prepared.stream && streams && head.status < 300 {
-        return relay::run(x, &call, prepared, (head, answer), request, meter).await;
+        return relay::run(x, &call, *prepared, *answered, request, meter).await;
     }
-    whole(x, &call, prepared, head, answer, meter).await
+    whole(x, &call, prepared, answered, meter).await
 }
 
 /// Whether a body of this type is a stream of `protocol`.
@@ -201,13 +202,14 @@ fn is_stream(protocol: Protocol, content_type: &ContentType) -> bool {
 async fn whole(
     x: &mut Exchange<'_>,
     call: &Call<'_>,
-    mut prepared: Prepared<'_>,
-    head: Head,
-    mut answer: Answer,
+    mut prepared: Box<Prepared<'_>>,
+    answered: Box<(Head, Answer)>,
     meter: &mut Meter,
 ) -> Result<(), Miss> {
     let core = x.core;
-    call.read(x, &mut answer).await?;
+    let mut answered = answered;
+    call.read(x, &mut answered.1).await?;
+    let (head, mut answer) = *answered;
     let body = std::mem::take(&mut answer.buf);
     if let Some(stream) = answer.into_reusable() {
         core.pool.give(prepared.deployment.provider, stream, core.clock.now());

@@ -99,9 +99,9 @@ struct Order<'c, 'r> {
 /// How an answer comes about.
 pub(crate) enum Ready<'c> {
     /// By one call.
-    Call(Prepared<'c>),
+    Call(Box<Prepared<'c>>),
     /// By as many calls as it takes.
-    Embed(Prepared<'c>),
+    Embed(Box<Prepared<'c>>),
     /// By the gateway itself: a count of tokens.
     Estimate,
     /// By the gateway itself: the built-in provider.

@@ -62,7 +62,7 @@ pub fn prepare<'c>(
     ask: &Ask<'_>,
     request: &Request,
     meter: &Meter,
-) -> Result<Prepared<'c>, Error> {
+) -> Result<Box<Prepared<'c>>, Error> {
     let (core, server) = (x.core, aim.server);
     let record = &meter.record;
     let model = record.upstream_model.as_ref().unwrap_or(&record.model);
@@ -101,7 +101,7 @@ pub fn prepare<'c>(
         unwrap: asks_by_tool(&chat, upstream, facts),
     };
     let stream = chat.stream;
-    Ok(Prepared {
+    Ok(Box::new(Prepared {
         server,
         timeouts: aim.provider.timeouts,
         deployment: aim.deployment,
@@ -110,7 +110,7 @@ pub fn prepare<'c>(
         way: Way::Across(across),
         given: Given::of(&chat, upstream),
         stream,
-    })
+    }))
 }
 
 fn write(

@@ -104,7 +104,7 @@ pub async fn read_head<T>(
     stream: Stream,
     buffers: &Buffers,
     inspect: impl FnOnce(&ResponseHead, &[u8]) -> T,
-) -> Result<(T, Answer), AnswerError> {
+) -> Result<Box<(T, Answer)>, AnswerError> {
     let (mut parser, mut head) = (ResponseParser::new(), buffers.take_head());
     let mut buf = buffers.take(SMALL);
     let mut silent = true;
@@ -152,7 +152,8 @@ pub async fn read_head<T>(
     };
     buffers.give_head(head);
     answer.decode(0).map_err(AnswerError::Chunk)?;
-    Ok((inspected, answer))
+    // It goes up through several futures, and would be copied in each.
+    Ok(Box::new((inspected, answer)))
 }
 
 impl Answer {
