@@ -60,6 +60,11 @@ impl<'w> Turns<'w> {
             }
             rest = behind;
         }
+        if self.list.is_empty() {
+            // Nobody said anything, yet one message there must be.
+            self.list.next(out);
+            out.extend_from_slice(br#"{"role":"user","content":""}"#);
+        }
         out.push(b']');
         Ok(())
     }

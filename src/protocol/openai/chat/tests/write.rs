@@ -81,6 +81,17 @@ fn messages(turns: Vec<Turn<'static>>, expected: &str) {
 }
 
 #[test]
+fn a_request_in_which_nobody_says_anything_still_has_a_message() {
+    let silent = Turn::new(Role::User, Vec::new());
+    let dropped = Turn::new(Role::Assistant, vec![Part::new(Content::Redacted)]);
+    for turns in [vec![silent.clone()], vec![silent, dropped]] {
+        let asked = Request { model: Text::plain("m"), turns, ..Request::default() };
+        let (body, _) = written(&asked, &Facts::default()).unwrap();
+        same(&body, r#"{"model":"m","messages":[{"role":"user","content":""}]}"#);
+    }
+}
+
+#[test]
 fn a_turn_of_results_becomes_messages_of_tools() {
     let signed = Signature { by: Protocol::Anthropic, data: Text::plain("S") };
     let mut thought = Part::new(Content::Thinking(Text::plain("hm")));
