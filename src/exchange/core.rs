@@ -273,3 +273,52 @@ impl Date {
         out.extend_from_slice(self.text.borrow().as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Snapshot;
+    use crate::chat::Protocol;
+    use crate::config;
+
+    const CONFIG: &str = r#"
+        [providers.any]
+        kind = "anthropic"
+        base_url = "http://127.0.0.1:1"
+        api_key = ["k1", "k2"]
+        models = ["*", "claude-opus-4-1"]
+        [providers.unlisted]
+        kind = "openai"
+        base_url = "http://127.0.0.1:1/v1"
+        api_key = "k"
+        [providers.two]
+        kind = "openai"
+        base_url = "http://127.0.0.1:1/v1"
+        api_key = ["k1", "k2"]
+        models = [{ name = "mine", upstream = "gpt-5" }, "gpt-4o"]
+    "#;
+
+    #[test]
+    fn every_deployment_has_the_facts_of_its_model() {
+        let env = config::Env::default();
+        let config = config::parse(CONFIG, "test.toml", &env).expect("it is valid");
+        let snapshot = Snapshot::new(&config, &env).expect("it compiles");
+        for (asked, protocol, name) in [
+            ("claude-opus-4-1", Protocol::Anthropic, "claude-opus-4-1"),
+            ("any/claude-sonnet-4-5", Protocol::Anthropic, "claude-sonnet-4-5"),
+            ("unlisted/o3", Protocol::Openai, "o3"),
+            ("mine", Protocol::Openai, "gpt-5"),
+            ("two/gpt-4o", Protocol::Openai, "gpt-4o"),
+        ] {
+            let found = snapshot.table.find(asked).expect("it is served");
+            let expected = snapshot.models.facts(protocol, name);
+            assert_ne!(*expected, crate::chat::Facts::default(), "{name} is known");
+            for deployment in &found.pool.deployments {
+                let upstream = deployment.upstream.as_deref().unwrap_or(found.model);
+                assert_eq!(upstream, name);
+                assert_eq!(snapshot.facts(deployment.slot, protocol, name), expected, "{asked}");
+            }
+        }
+        let known = snapshot.facts.iter().filter(|facts| facts.is_some()).count();
+        assert_eq!(known, 6, "three named models with two keys each");
+    }
+}
