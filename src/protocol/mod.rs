@@ -93,6 +93,19 @@ pub fn invalid(error: &json::Error) -> Error {
     Error::new(Kind::BadRequest, format!("the request body: {error}"))
 }
 
+/// Appends all of what `write` does, or nothing where it fails.
+fn whole(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let start = out.len();
+    let result = write(out);
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
 /// What an upstream sent is not what its protocol allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Garbage(pub Cow<'static, str>);

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::protocol::Garbage;
 use crate::protocol::Target;
 use crate::protocol::bedrock::request;
+use crate::protocol::whole;
 
 /// Appends the body that asks for the tokens of `request`.
 ///
@@ -20,16 +21,14 @@ pub fn write_request(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    let start = out.len();
-    let mut body = Object::open(out);
-    let mut input = Object::open(body.key("input"));
-    let result = request::write_counted(request, target, input.key("converse"), losses);
-    input.close();
-    body.close();
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
+    whole(out, |out| {
+        let mut body = Object::open(out);
+        let mut input = Object::open(body.key("input"));
+        request::write_counted(request, target, input.key("converse"), losses)?;
+        input.close();
+        body.close();
+        Ok(())
+    })
 }
 
 /// The tokens that an answer tells.

@@ -10,6 +10,7 @@ use crate::protocol::Target;
 use crate::protocol::gemini::names;
 use crate::protocol::gemini::out;
 use crate::protocol::gemini::request;
+use crate::protocol::whole;
 
 /// Writes a request to count. Nothing is written where it fails.
 ///
@@ -21,15 +22,13 @@ pub fn write_request(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    let start = out.len();
-    out.extend_from_slice(b"{\"generateContentRequest\":{");
-    model(out, target.model);
-    let written = request::members(request, target, out, losses);
-    match written {
-        Ok(()) => out.extend_from_slice(b"}}"),
-        Err(_) => out.truncate(start),
-    }
-    written
+    whole(out, |out| {
+        out.extend_from_slice(b"{\"generateContentRequest\":{");
+        model(out, target.model);
+        request::members(request, target, out, losses)?;
+        out.extend_from_slice(b"}}");
+        Ok(())
+    })
 }
 
 /// Appends the member `model`, whose value names the collection too.

@@ -24,6 +24,7 @@ use crate::protocol::anthropic::request::think::Given;
 use crate::protocol::anthropic::request::think::Think;
 use crate::protocol::anthropic::request::tools::Shape;
 use crate::protocol::anthropic::request::tools::Tools;
+use crate::protocol::whole;
 
 /// What asks for JSON where nothing else does.
 const INSTRUCTION: &str =
@@ -89,19 +90,6 @@ pub fn write_counted(
         body.close();
         Ok(())
     })
-}
-
-/// Appends all or nothing.
-fn whole(
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let start = out.len();
-    let result = write(out);
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
 }
 
 fn decide<'r, 'a>(

@@ -25,6 +25,7 @@ use crate::protocol::bedrock::request::turns::Group;
 use crate::protocol::bedrock::request::turns::Item;
 use crate::protocol::bedrock::request::turns::Plan;
 use crate::protocol::bedrock::request::turns::lacks_text;
+use crate::protocol::whole;
 
 /// What asks for JSON where nothing else does.
 const INSTRUCTION: &str = r#"{"text":"Answer with a single JSON object and nothing else."}"#;
@@ -49,12 +50,7 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    let start = out.len();
-    let result = write_body(request, target, out, losses);
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
+    whole(out, |out| write_body(request, target, out, losses))
 }
 
 fn write_body(

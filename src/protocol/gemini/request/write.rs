@@ -13,6 +13,7 @@ use crate::protocol::gemini::out;
 use crate::protocol::gemini::request::turns;
 use crate::protocol::gemini::request::write_config;
 use crate::protocol::gemini::request::write_tools;
+use crate::protocol::whole;
 
 /// Writes a request; the model and whether a stream is asked for belong in the URL. What cannot be
 /// carried is told to `losses`. Nothing is written where it fails.
@@ -25,14 +26,12 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    let start = out.len();
-    out.push(b'{');
-    let written = members(request, target, out, losses);
-    match written {
-        Ok(()) => out.push(b'}'),
-        Err(_) => out.truncate(start),
-    }
-    written
+    whole(out, |out| {
+        out.push(b'{');
+        members(request, target, out, losses)?;
+        out.push(b'}');
+        Ok(())
+    })
 }
 
 /// Appends the members of a request to an object that is open.

@@ -22,6 +22,7 @@ use crate::protocol::Target;
 use crate::protocol::fields::Named;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::write_turns;
+use crate::protocol::whole;
 
 /// How a carried member of `options` is named.
 const OPTION: &str = "options.";
@@ -36,12 +37,7 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    let start = out.len();
-    let result = write_body(request, target, out, losses);
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
+    whole(out, |out| write_body(request, target, out, losses))
 }
 
 fn write_body(

@@ -18,6 +18,7 @@ use crate::protocol::openai::chat::MAX_USER;
 use crate::protocol::openai::chat::request::write_tools;
 use crate::protocol::openai::chat::request::write_turns::Turns;
 use crate::protocol::openai::chat::write_short;
+use crate::protocol::whole;
 
 /// Most stop sequences that are taken.
 const MAX_STOP: usize = 4;
@@ -32,12 +33,7 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    let start = out.len();
-    let result = write_body(request, target, out, losses);
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
+    whole(out, |out| write_body(request, target, out, losses))
 }
 
 fn write_body(
