@@ -4,6 +4,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::lab::Turn;
+use crate::support::assert_within;
 use crate::support::client::Ending;
 use crate::support::client::Req;
 use crate::support::fixtures;
@@ -51,16 +52,27 @@ fn the_demo_streams_in_the_right_shape_and_pace() {
     let tables = "[providers.demo]\nkind = \"demo\"\nmodels = [\"demo\"]\ntokens_per_second = 100\n\
                   [extensions.logging]\nlevel = \"info\"\n";
     let gateway = unconfigured(tables);
-    let id = fresh_id("demo");
-    let started = Instant::now();
-    let mut client = gateway.client();
-    client.send(&ask(true).id(&id).bytes());
-    client.head().expect("a head");
-    let mut text = client.until("\n\n");
-    let first = started.elapsed();
-    text.push_str(&client.until("[DONE]\n\n"));
-    let whole = started.elapsed();
-    assert_eq!(client.more(), Err(Ending::Complete));
+    assert_within(Duration::from_millis(150), "the first event, and its fellows", || {
+        let id = fresh_id("demo");
+        let started = Instant::now();
+        let mut client = gateway.client();
+        client.send(&ask(true).id(&id).bytes());
+        client.head().expect("a head");
+        let mut text = client.until("\n\n");
+        let first = started.elapsed();
+        text.push_str(&client.until("[DONE]\n\n"));
+        let whole = started.elapsed();
+        assert_eq!(client.more(), Err(Ending::Complete));
+        let pace = Duration::from_millis(10) * (judge_demo(&text) as u32 - 4);
+        assert!(whole >= pace / 2, "{whole:?} is faster than it was set to");
+        let record = gateway.record(&id);
+        assert_eq!((&record["outcome"], &record["provider"]), (&"answered".into(), &"demo".into()));
+        first + whole.saturating_sub(pace * 3)
+    });
+}
+
+/// Asserts that this is a whole stream of chunks; how many.
+fn judge_demo(text: &str) -> usize {
     let events: Vec<serde_json::Value> = text
         .split("\n\n")
         .filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok())
@@ -70,11 +82,7 @@ fn the_demo_streams_in_the_right_shape_and_pace() {
     assert!(events.iter().all(|event| event["id"] == events[0]["id"]), "{text}");
     let finished = events.iter().any(|event| event["choices"][0]["finish_reason"] == "stop");
     assert!(finished && events.len() > 4, "{text}");
-    let pace = Duration::from_millis(10) * (events.len() as u32 - 4);
-    assert!(whole >= pace / 2 && whole < pace * 3 + Duration::from_secs(1), "{whole:?}");
-    assert!(first < whole / 2, "the first event came at {first:?} of {whole:?}");
-    let record = gateway.record(&id);
-    assert_eq!((&record["outcome"], &record["provider"]), (&"answered".into(), &"demo".into()));
+    events.len()
 }
 
 #[test]
@@ -83,13 +91,15 @@ fn a_client_may_leave_the_demo() {
     let tables = "[providers.demo]\nkind = \"demo\"\nmodels = [\"demo\"]\ntokens_per_second = 2\n\
                   [extensions.logging]\nlevel = \"info\"\n";
     let gateway = unconfigured(tables);
-    let id = fresh_id("demo-gone");
-    let mut client = gateway.client();
-    client.send(&ask(true).id(&id).bytes());
-    client.head().expect("a head");
-    drop(client);
-    let gone = Instant::now();
-    let (written, record) = gateway.record_at(&id);
-    assert_eq!(record["outcome"], "client_gone", "{record}");
-    assert!(written.saturating_duration_since(gone) < Duration::from_millis(300));
+    assert_within(Duration::from_millis(300), "the record", || {
+        let id = fresh_id("demo-gone");
+        let mut client = gateway.client();
+        client.send(&ask(true).id(&id).bytes());
+        client.head().expect("a head");
+        drop(client);
+        let gone = Instant::now();
+        let (written, record) = gateway.record_at(&id);
+        assert_eq!(record["outcome"], "client_gone", "{record}");
+        written.saturating_duration_since(gone)
+    });
 }

@@ -13,6 +13,7 @@ use crate::lab::plain;
 use crate::lab::streamed;
 use crate::lab::whole;
 use crate::support::DEADLINE;
+use crate::support::assert_within;
 use crate::support::client::Client;
 use crate::support::client::Ending;
 use crate::support::client::Req;
@@ -72,32 +73,35 @@ fn begin_stream(lab: &Lab, id: &str) -> Client {
 #[test]
 fn running_streams_finish_and_the_process_ends_well() {
     for signal in [Signal::TERM, Signal::INT] {
-        let gate = Gate::default();
-        let mut lab = gated(&gate, "30");
-        let ids: Vec<String> = (0..10).map(|_| fresh_id("drain")).collect();
-        let mut streams: Vec<Client> = ids.iter().map(|id| begin_stream(&lab, id)).collect();
-        let mut idle = lab.client();
-        assert_eq!(idle.ask(&plain()).status(), 200);
-        let mut fresh = lab.client();
-        lab.gateway.signal(signal);
-        wait_refused(&lab, PROBE);
-        idle.expect_close();
-        fresh.expect_close();
-        gate.open();
-        for client in &mut streams {
-            assert!(client.until("[DONE]\n\n").ends_with("data: [DONE]\n\n"));
-            assert_eq!(client.more(), Err(Ending::Complete));
-            client.expect_close();
-        }
-        let started = Instant::now();
-        let status = lab.gateway.wait_exit(DEADLINE).expect("an end");
-        assert!(started.elapsed() < Duration::from_secs(2), "nothing was left to wait for");
-        assert_eq!(status.code(), Some(0));
-        lab.gateway.drained();
-        for id in &ids {
-            assert_eq!(lab.gateway.record(id)["outcome"], "answered");
-        }
-        assert_eq!(lab.gateway.records().len(), 11);
+        assert_within(Duration::from_secs(2), "nothing was left to wait for", || {
+            let gate = Gate::default();
+            let mut lab = gated(&gate, "30");
+            let ids: Vec<String> = (0..10).map(|_| fresh_id("drain")).collect();
+            let mut streams: Vec<Client> = ids.iter().map(|id| begin_stream(&lab, id)).collect();
+            let mut idle = lab.client();
+            assert_eq!(idle.ask(&plain()).status(), 200);
+            let mut fresh = lab.client();
+            lab.gateway.signal(signal);
+            wait_refused(&lab, PROBE);
+            idle.expect_close();
+            fresh.expect_close();
+            gate.open();
+            for client in &mut streams {
+                assert!(client.until("[DONE]\n\n").ends_with("data: [DONE]\n\n"));
+                assert_eq!(client.more(), Err(Ending::Complete));
+                client.expect_close();
+            }
+            let started = Instant::now();
+            let status = lab.gateway.wait_exit(DEADLINE).expect("an end");
+            let took = started.elapsed();
+            assert_eq!(status.code(), Some(0));
+            lab.gateway.drained();
+            for id in &ids {
+                assert_eq!(lab.gateway.record(id)["outcome"], "answered");
+            }
+            assert_eq!(lab.gateway.records().len(), 11);
+            took
+        });
     }
 }
 
@@ -162,22 +166,25 @@ fn readiness_is_gone_at_once_and_health_stays() {
 
 #[test]
 fn what_outlives_the_grace_is_broken_off_honestly() {
-    let gate = Gate::default();
-    let mut lab = gated(&gate, "0.5");
-    let id = fresh_id("grace");
-    let mut client = begin_stream(&lab, &id);
-    let started = Instant::now();
-    lab.gateway.signal(Signal::TERM);
-    let rest = client.until("\n\n");
-    assert!(rest.starts_with("data: {\"error\""), "{rest}");
-    assert!(matches!(client.more(), Err(Ending::Closed | Ending::Reset)));
-    let took = started.elapsed();
-    assert!(took >= Duration::from_millis(450) && took < Duration::from_secs(2), "{took:?}");
-    assert_eq!(lab.gateway.wait_exit(DEADLINE).expect("an end").code(), Some(0));
-    lab.gateway.drained();
-    let record = lab.gateway.record(&id);
-    assert_eq!(record["outcome"], "shutdown", "{record}");
-    gate.open();
+    assert_within(Duration::from_secs(2), "a grace of 500 ms", || {
+        let gate = Gate::default();
+        let mut lab = gated(&gate, "0.5");
+        let id = fresh_id("grace");
+        let mut client = begin_stream(&lab, &id);
+        let started = Instant::now();
+        lab.gateway.signal(Signal::TERM);
+        let rest = client.until("\n\n");
+        assert!(rest.starts_with("data: {\"error\""), "{rest}");
+        assert!(matches!(client.more(), Err(Ending::Closed | Ending::Reset)));
+        let took = started.elapsed();
+        assert!(took >= Duration::from_millis(450), "{took:?}");
+        assert_eq!(lab.gateway.wait_exit(DEADLINE).expect("an end").code(), Some(0));
+        lab.gateway.drained();
+        let record = lab.gateway.record(&id);
+        assert_eq!(record["outcome"], "shutdown", "{record}");
+        gate.open();
+        took
+    });
 }
 
 #[test]
