@@ -98,14 +98,30 @@ fn stream(protocol: Protocol) -> Vec<u8> {
     out
 }
 
+/// A stream of Gemini's as Google sends it: every event counts the tokens so far.
+fn counting_stream() -> Vec<u8> {
+    let stream = String::from_utf8(stream(Protocol::Gemini)).expect("JSON is UTF-8");
+    let counted = stream.split_terminator("}\r\n\r\n").zip(1_u32..).map(|(event, n)| {
+        format!(
+            "{event},\"usageMetadata\":{{\"promptTokenCount\":21,\"candidatesTokenCount\":{n},\
+             \"totalTokenCount\":{},\"promptTokensDetails\":[{{\"modality\":\"TEXT\",\
+             \"tokenCount\":21}}]}}}}\r\n\r\n",
+            21 + n
+        )
+    });
+    counted.collect::<String>().into_bytes()
+}
+
 fn events(c: &mut Criterion) {
     for client in [Protocol::Openai, Protocol::Anthropic] {
         let mut group = c.benchmark_group(format!("translate/events-to-{}", client.as_str()));
         group.throughput(Throughput::Elements(EVENTS));
-        for upstream in Protocol::ALL.into_iter().filter(|upstream| *upstream != client) {
-            let bytes = stream(upstream);
+        let upstreams = Protocol::ALL.into_iter().filter(|upstream| *upstream != client);
+        let plain = upstreams.map(|upstream| (upstream, upstream.as_str(), stream(upstream)));
+        let counting = (Protocol::Gemini, "gemini-counting", counting_stream());
+        for (upstream, name, bytes) in plain.chain([counting]) {
             let mut out = Vec::with_capacity(4 * bytes.len());
-            group.bench_function(BenchmarkId::from_parameter(upstream.as_str()), |b| {
+            group.bench_function(BenchmarkId::from_parameter(name), |b| {
                 b.iter(|| {
                     out.clear();
                     let mut reader = any::Reader::new(upstream, Seed::default());

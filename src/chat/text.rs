@@ -43,6 +43,15 @@ impl<'a> Text<'a> {
         &self.0
     }
 
+    /// The same, where it still is the slice of the body that it was read from.
+    #[must_use]
+    pub const fn in_place(&self) -> Option<&'a [u8]> {
+        match self.0 {
+            Cow::Borrowed(raw) => Some(raw),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// As a string of a body.
     #[must_use]
     pub fn as_str(&self) -> Str<'_> {

@@ -26,6 +26,7 @@ pub mod given;
 pub mod ollama;
 pub mod openai;
 pub mod ours;
+mod template;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -8,10 +8,12 @@ use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Protocol;
 use crate::chat::Signature;
+use crate::chat::Sink;
 use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Document;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::codec::sse::Decoder;
 use crate::codec::sse::Frame;
@@ -25,6 +27,7 @@ use crate::protocol::gemini::reading::Reading;
 use crate::protocol::gemini::response;
 use crate::protocol::gemini::sources;
 use crate::protocol::gemini::usage;
+use crate::protocol::template::Template;
 
 /// Most bytes of one event; images come in one.
 const MAX_EVENT: usize = 32 * 1024 * 1024;
@@ -36,6 +39,16 @@ pub struct Reader {
     reading: Reading,
     /// The last usage told.
     usage: Vec<u8>,
+    /// An object that was one piece of text, and which; most are like the one before.
+    common: Template,
+    alike: Alike,
+}
+
+/// What an object that is one piece of text is a piece of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Alike {
+    choice: u32,
+    thinking: bool,
 }
 
 impl Reader {
@@ -43,7 +56,8 @@ impl Reader {
     #[must_use]
     pub fn new(seed: Seed) -> Self {
         let (frames, reading) = (Decoder::new(MAX_EVENT), Reading::new(seed));
-        Self { frames, reading, usage: Vec::new() }
+        let (usage, common, alike) = (Vec::new(), Template::default(), Alike::default());
+        Self { frames, reading, usage, common, alike }
     }
 
     /// Reads what is whole in `bytes` and tells how much of it was used; the caller keeps the rest
@@ -119,18 +133,59 @@ impl Reader {
         Ok(())
     }
 
-    fn object(&mut self, text: &[u8], sink: &mut AnySink<'_>) -> Result<(), Garbage> {
-        // What is said stands five levels deep.
-        let document = Document::read(text, |_, _| {})?;
-        if let Some(metadata) = self.reading.object(document.value(), sink)? {
-            if !self.is_done() {
-                // All tokens so far: what is known where the stream breaks off.
-                sink.event(Event::Usage(usage::read(metadata).0));
+    fn object(&mut self, object: &[u8], sink: &mut AnySink<'_>) -> Result<(), Garbage> {
+        if let Some((text, counts)) = self.common.text_and_counts(object) {
+            if !text.is_empty() {
+                sink.event(self.alike.event(Text::of(Str::trusted(text))));
             }
-            self.usage.clear();
-            self.usage.extend_from_slice(metadata.raw());
+            counts.into_iter().for_each(|counts| self.count(counts, sink));
+            return Ok(());
         }
+        // What is said stands five levels deep.
+        let document = Document::read(object, |_, _| {})?;
+        let mut watch = Watch { sink, events: 0, piece: None };
+        let metadata = self.reading.object(document.value(), &mut watch)?;
+        let (alike, text) = watch.piece.filter(|_| watch.events == 1).unzip();
+        self.alike = alike.unwrap_or_default();
+        self.common.learn_counting(object, text, metadata);
+        metadata.into_iter().for_each(|metadata| self.count(metadata, sink));
         Ok(())
+    }
+
+    /// Tells all tokens so far: what is known where the stream breaks off.
+    fn count(&mut self, metadata: Value<'_>, sink: &mut AnySink<'_>) {
+        if !self.is_done() {
+            sink.event(Event::Usage(usage::read(metadata).0));
+        }
+        self.usage.clear();
+        self.usage.extend_from_slice(metadata.raw());
+    }
+}
+
+impl Alike {
+    const fn event(self, text: Text<'_>) -> Event<'_> {
+        let Self { choice, thinking } = self;
+        if thinking { Event::Thinking { choice, text } } else { Event::Text { choice, text } }
+    }
+}
+
+/// Passes events on, and sees whether there is but one, a piece of text.
+struct Watch<'s, 'd, 'e> {
+    sink: &'s mut AnySink<'d>,
+    events: u32,
+    /// The last piece of text, as it stands in the object.
+    piece: Option<(Alike, &'e [u8])>,
+}
+
+impl<'e> Sink<'e> for Watch<'_, '_, 'e> {
+    fn event(&mut self, event: Event<'e>) {
+        self.events += 1;
+        let thinking = matches!(event, Event::Thinking { .. });
+        if let Event::Text { choice, text } | Event::Thinking { choice, text } = &event {
+            let alike = Alike { choice: *choice, thinking };
+            self.piece = text.in_place().map(|text| (alike, text));
+        }
+        self.sink.event(event);
     }
 }
 

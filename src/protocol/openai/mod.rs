@@ -7,7 +7,6 @@ pub mod models;
 pub mod request;
 pub mod response;
 pub mod stream;
-mod template;
 
 use crate::chat::Protocol;
 use crate::chat::Usage;

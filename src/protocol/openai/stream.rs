@@ -9,9 +9,10 @@ use crate::chat::Failure;
 use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Error;
+use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::protocol::openai::chat;
-use crate::protocol::openai::template::Template;
+use crate::protocol::template::Template;
 
 /// What follows from an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl Tap {
             if self.unfinished.find(choices.raw()).is_none() {
                 each.for_each(|choice| self.choice(choice));
             } else if let (Some(only), None, None) = (each.next(), each.next(), usage) {
-                self.common.learn(data, only, padding);
+                self.common.learn(data, text_of(only), padding);
             }
         }
         let only_usage = empty && usage.is_some();
@@ -179,6 +180,20 @@ fn says_something(choice: Value<'_>) -> bool {
     })
 }
 
+/// The inside of the string that carries what a choice adds.
+fn text_of(choice: Value<'_>) -> Option<&[u8]> {
+    let delta = choice.get("delta")?;
+    let found = delta.members().find_map(|member| {
+        let carries = [&b"content"[..], b"reasoning_content", b"reasoning", b"refusal"];
+        member.value.as_str().filter(|_| carries.contains(&member.key.raw()))
+    });
+    let arguments = || {
+        let call = delta.get("tool_calls")?.elements().next()?;
+        call.get("function")?.get("arguments")?.as_str()
+    };
+    found.or_else(arguments).map(Str::raw)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Tap, Verdict};
@@ -206,6 +221,23 @@ mod tests {
         let prologue = br#"{"id":"","choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#;
         assert_eq!(Tap::new(false, 1).event(prologue), Ok(Verdict::Hide));
         assert_eq!(Tap::new(true, 1).event(br#"{"choices":[]}"#), Ok(Verdict::Forward));
+    }
+
+    #[test]
+    fn an_event_like_the_one_before_is_not_read_again() {
+        let content = |text: &str| format!(r#"{{"content":"{text}"}}"#);
+        let call = |text: &str| {
+            format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":"{text}"}}}}]}}"#)
+        };
+        for (one, other) in [(content("a"), content("bc")), (call("{"), call(r#"\"city\":"#))] {
+            let event = |delta: &str| {
+                format!(r#"{{"choices":[{{"delta":{delta},"finish_reason":null}}]}}"#)
+            };
+            let mut tap = Tap::new(false, 1);
+            assert!(!tap.common.matches(event(&one).as_bytes()));
+            tap.event(event(&one).as_bytes()).unwrap();
+            assert!(tap.common.matches(event(&other).as_bytes()), "{other}");
+        }
     }
 
     #[test]

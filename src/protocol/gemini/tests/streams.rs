@@ -73,6 +73,46 @@ fn tokens_are_told_as_they_are_counted() {
     assert_eq!(usage, Some((3, 2)));
 }
 
+/// Most objects are read by likeness to the one before; it must make no difference.
+#[test]
+fn what_is_like_the_object_before_says_what_it_would_by_itself() {
+    const SHAPES: [&str; 16] = [
+        r#""candidates":[{"content":{"parts":[{"text":"a"}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"b\n\u00e9 more"}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":""}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a","thought":true}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"b","thought":true}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a"}]},"index":1}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a"},{"text":"b"}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a","thoughtSignature":"s"}]}}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a"}]},"avgLogprobs":-0.5}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"MAX_TOKENS"}]"#,
+        r#""candidates":[{"content":{"parts":[{"text":"a"}]}}],"modelVersion":"a","createTime":"t1""#,
+        r#""candidates":[{"content":{"parts":[{"text":"b"}]}}],"modelVersion":"a","createTime":"t1""#,
+        r#""candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":1,"thoughtsTokenCount":2}"#,
+        r#""candidates":[{"content":{"parts":[{"text":"bc"}]}}],"usageMetadata":{"promptTokenCount":10,"thoughtsTokenCount":23}"#,
+        r#""usageMetadata":{"promptTokenCount":7},"candidates":[{"content":{"parts":[{"text":"a"}]}}]"#,
+        r#""promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":7}"#,
+    ];
+    let read = |order: [usize; 4], padded: bool| {
+        let objects = order.iter().enumerate().filter_map(|(at, shape)| {
+            // No two objects are alike that begin with another number of spaces.
+            let padding = if padded { " ".repeat(at) } else { String::new() };
+            Some(format!("data: {{{padding}{}}}\r\n\r\n", SHAPES.get(*shape)?))
+        });
+        all(&objects.collect::<String>())
+    };
+    let mut told = 0;
+    for n in 0..SHAPES.len().pow(3) {
+        let (one, two, three) = (n % 16, n / 16 % 16, n / 256);
+        let order = [one, two, three, two];
+        let (events, complete) = read(order, false);
+        assert_eq!((&events, complete), (&read(order, true).0, read(order, true).1), "{order:?}");
+        told += events.len();
+    }
+    assert!(told > 4 * SHAPES.len().pow(3), "{told}");
+}
+
 #[test]
 fn any_cut_gives_the_same_events() {
     let whole = all(STREAM);

@@ -22,7 +22,7 @@ use crate::protocol::openai::chat::stream::choices::Alike;
 use crate::protocol::openai::chat::stream::choices::Choices;
 use crate::protocol::openai::chat::stream::choices::Read;
 use crate::protocol::openai::chat::usage;
-use crate::protocol::openai::template::Template;
+use crate::protocol::template::Template;
 
 /// Longest event: room for an image in base64.
 const MAX_EVENT: usize = 8 * 1024 * 1024;
@@ -231,7 +231,8 @@ impl Reader {
             }
         }
         let bare = count == 1 && chunk.usage.is_none() && chunk.others.is_empty();
-        self.common_chunk.learn_text(data, piece.filter(|_| bare), chunk.padding);
+        let piece = piece.filter(|_| bare).and_then(Value::as_str).map(Str::raw);
+        self.common_chunk.learn(data, piece, chunk.padding);
         if let Some(value) = chunk.usage {
             if !self.started {
                 self.start(chunk, sink);
