@@ -16,11 +16,9 @@ const MAX_NAME: usize = 128;
 /// A member's name in lowerCamelCase, which is how this folder's sources spell all names.
 pub(super) fn camel(key: Str<'_>) -> Cow<'_, [u8]> {
     let raw = key.raw();
-    // Names are short: a plain loop is done before a search for bytes has begun.
-    if !raw.iter().any(|byte| matches!(byte, b'_' | b'\\')) {
-        return Cow::Borrowed(raw);
-    }
-    slow(key)
+    // Names are short: a loop that looks at all of one is done before a search has begun.
+    let other = raw.iter().fold(false, |other, byte| other | matches!(byte, b'_' | b'\\'));
+    if other { slow(key) } else { Cow::Borrowed(raw) }
 }
 
 #[cold]
@@ -40,9 +38,16 @@ fn slow(key: Str<'_>) -> Cow<'_, [u8]> {
     Cow::Owned(name)
 }
 
+/// Whether this is the name of a member in lowerCamelCase.
+fn is(key: Str<'_>, name: &str) -> bool {
+    // In every other spelling a name is longer.
+    let raw = key.raw();
+    *raw == *name.as_bytes() || (raw.len() > name.len() && *camel(key) == *name.as_bytes())
+}
+
 /// The member of `object` of this name, unless it is null.
 pub(super) fn get<'a>(object: Value<'a>, name: &str) -> Option<Value<'a>> {
-    let member = object.members().find(|member| *camel(member.key) == *name.as_bytes());
+    let member = object.members().find(|member| is(member.key, name));
     member.map(|member| member.value).filter(|value| !value.is_null())
 }
 
