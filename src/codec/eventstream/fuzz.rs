@@ -31,8 +31,8 @@ pub fn fuzz_eventstream(data: &[u8]) {
     let (messages, used, result) = check(1 << 20, cut, &written);
     assert_eq!((used, result), (written.len(), Ok(())));
     let headers = vec![
-        format!("{:?}", (":event-type", Header::Text(&name))),
-        format!("{:?}", (name.as_str(), Header::Text("x"))),
+        format!("{:?}", (b":event-type", Header::Text(name.as_bytes()))),
+        format!("{:?}", (name.as_bytes(), Header::Text(b"x"))),
     ];
     assert_eq!(messages, [(headers, stream.to_vec())]);
 

@@ -27,8 +27,8 @@ pub enum Header<'b> {
     Long(i64),
     /// Bytes, up to 65,535.
     Bytes(&'b [u8]),
-    /// Text, up to 65,535 bytes.
-    Text(&'b str),
+    /// Text, up to 65,535 bytes of UTF-8.
+    Text(&'b [u8]),
     /// Milliseconds since 1970.
     Timestamp(i64),
     /// A UUID.
@@ -46,8 +46,14 @@ impl<'b> Message<'b> {
             payload: raw.get(PRELUDE + headers..end).unwrap_or_default(),
         };
         let mut walk = message.headers();
-        while walk.step()?.is_some() {}
-        Ok(message)
+        loop {
+            let at = walk.at;
+            let Some((name, value)) = walk.step()? else { return Ok(message) };
+            let text = if let Header::Text(text) = value { text } else { &[] };
+            if !is_text(name) || !is_text(text) {
+                return Err(Error::HeaderText { at });
+            }
+        }
     }
 
     /// Bytes of the stream that the message takes.
@@ -67,7 +73,7 @@ impl<'b> Message<'b> {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'b str> {
         self.headers().find_map(|(found, value)| match value {
-            Header::Text(text) if found == name => Some(text),
+            Header::Text(text) if found == name.as_bytes() => std::str::from_utf8(text).ok(),
             Header::Text(_)
             | Header::Bool(_)
             | Header::Byte(_)
@@ -87,7 +93,7 @@ impl<'b> Message<'b> {
     }
 }
 
-/// Walks through the headers of a message.
+/// Walks through the headers of a message: names, which are UTF-8, and values.
 #[derive(Clone, Debug)]
 pub struct Headers<'b> {
     all: &'b [u8],
@@ -95,13 +101,13 @@ pub struct Headers<'b> {
 }
 
 impl<'b> Headers<'b> {
-    fn step(&mut self) -> Result<Option<(&'b str, Header<'b>)>, Error> {
+    fn step(&mut self) -> Result<Option<(&'b [u8], Header<'b>)>, Error> {
         let start = self.at;
         if start >= self.all.len() {
             return Ok(None);
         }
         let length = self.bytes(1)?.first().copied().unwrap_or(0);
-        let name = self.text(start, usize::from(length))?;
+        let name = self.bytes(usize::from(length))?;
         let kind = self.bytes(1)?.first().copied().unwrap_or(0);
         let value = match kind {
             0 => Header::Bool(true),
@@ -116,7 +122,7 @@ impl<'b> Headers<'b> {
             }
             7 => {
                 let length = usize::from(u16::from_be_bytes(self.array()?));
-                Header::Text(self.text(start, length)?)
+                Header::Text(self.bytes(length)?)
             }
             8 => Header::Timestamp(i64::from_be_bytes(self.array()?)),
             9 => Header::Uuid(self.array()?),
@@ -136,15 +142,15 @@ impl<'b> Headers<'b> {
         let at = self.at;
         self.bytes(N)?.first_chunk().copied().ok_or(Error::HeaderCut { at })
     }
+}
 
-    fn text(&mut self, start: usize, length: usize) -> Result<&'b str, Error> {
-        let bytes = self.bytes(length)?;
-        simdutf8::basic::from_utf8(bytes).map_err(|_| Error::HeaderText { at: start })
-    }
+/// Whether it is UTF-8. Headers are short, and nearly always ASCII.
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 impl<'b> Iterator for Headers<'b> {
-    type Item = (&'b str, Header<'b>);
+    type Item = (&'b [u8], Header<'b>);
 
     fn next(&mut self) -> Option<Self::Item> {
         // They were checked when the message was made.
