@@ -17,6 +17,7 @@
 //!
 //! So serving a format and calling it are one folder, and each half tests the other.
 
+mod alike;
 pub mod anthropic;
 pub mod any;
 pub mod bedrock;

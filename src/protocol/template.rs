@@ -80,6 +80,11 @@ impl Template {
         }
     }
 
+    /// Remembers nothing from now on.
+    pub fn forget(&mut self) {
+        self.learn(&[], None, None);
+    }
+
     /// Whether `event` is the remembered one but for what may differ.
     #[must_use]
     pub fn matches(&self, event: &[u8]) -> bool {

@@ -8,7 +8,6 @@ use crate::chat::Extra;
 use crate::chat::Finish;
 use crate::chat::Protocol;
 use crate::chat::Signature;
-use crate::chat::Sink;
 use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json;
@@ -19,6 +18,8 @@ use crate::codec::sse::Decoder;
 use crate::codec::sse::Frame;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
+use crate::protocol::alike::Alike;
+use crate::protocol::alike::Watch;
 use crate::protocol::gemini::error;
 use crate::protocol::gemini::logprobs;
 use crate::protocol::gemini::out;
@@ -42,13 +43,6 @@ pub struct Reader {
     /// An object that was one piece of text, and which; most are like the one before.
     common: Template,
     alike: Alike,
-}
-
-/// What an object that is one piece of text is a piece of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Alike {
-    choice: u32,
-    thinking: bool,
 }
 
 impl Reader {
@@ -143,9 +137,9 @@ impl Reader {
         }
         // What is said stands five levels deep.
         let document = Document::read(object, |_, _| {})?;
-        let mut watch = Watch { sink, events: 0, piece: None };
+        let mut watch = Watch::new(sink);
         let metadata = self.reading.object(document.value(), &mut watch)?;
-        let (alike, text) = watch.piece.filter(|_| watch.events == 1).unzip();
+        let (alike, text) = watch.only().unzip();
         self.alike = alike.unwrap_or_default();
         self.common.learn_counting(object, text, metadata);
         metadata.into_iter().for_each(|metadata| self.count(metadata, sink));
@@ -159,33 +153,6 @@ impl Reader {
         }
         self.usage.clear();
         self.usage.extend_from_slice(metadata.raw());
-    }
-}
-
-impl Alike {
-    const fn event(self, text: Text<'_>) -> Event<'_> {
-        let Self { choice, thinking } = self;
-        if thinking { Event::Thinking { choice, text } } else { Event::Text { choice, text } }
-    }
-}
-
-/// Passes events on, and sees whether there is but one, a piece of text.
-struct Watch<'s, 'd, 'e> {
-    sink: &'s mut AnySink<'d>,
-    events: u32,
-    /// The last piece of text, as it stands in the object.
-    piece: Option<(Alike, &'e [u8])>,
-}
-
-impl<'e> Sink<'e> for Watch<'_, '_, 'e> {
-    fn event(&mut self, event: Event<'e>) {
-        self.events += 1;
-        let thinking = matches!(event, Event::Thinking { .. });
-        if let Event::Text { choice, text } | Event::Thinking { choice, text } = &event {
-            let alike = Alike { choice: *choice, thinking };
-            self.piece = text.in_place().map(|text| (alike, text));
-        }
-        self.sink.event(event);
     }
 }
 

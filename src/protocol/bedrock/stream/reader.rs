@@ -4,6 +4,7 @@ use crate::chat::AnySink;
 use crate::chat::Arguments;
 use crate::chat::Event;
 use crate::chat::Failure;
+use crate::chat::Sink;
 use crate::chat::Start;
 use crate::chat::Text;
 use crate::codec::eventstream::Decoder;
@@ -15,6 +16,8 @@ use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
+use crate::protocol::alike::Alike;
+use crate::protocol::alike::Watch;
 use crate::protocol::bedrock::error;
 use crate::protocol::bedrock::extra;
 use crate::protocol::bedrock::name;
@@ -23,6 +26,7 @@ use crate::protocol::bedrock::response;
 use crate::protocol::bedrock::response::ADDITIONAL;
 use crate::protocol::bedrock::response::TOLD;
 use crate::protocol::bedrock::signature;
+use crate::protocol::template::Template;
 
 /// The one choice of an answer.
 const CHOICE: u32 = 0;
@@ -39,6 +43,9 @@ pub struct Reader {
     started: bool,
     stopped: bool,
     done: bool,
+    /// A delta that was one piece of text, and of what; most are like the one before.
+    common: Template,
+    alike: Alike,
 }
 
 /// A block that is open.
@@ -59,6 +66,7 @@ struct Payload<'a> {
     delta: Option<Value<'a>>,
     stop: Option<Str<'a>>,
     usage: Option<Value<'a>>,
+    padding: Option<Value<'a>>,
     told: [Option<Value<'a>>; TOLD.len()],
 }
 
@@ -76,7 +84,7 @@ impl<'a> Payload<'a> {
                 b"stopReason" => found.stop = member.value.as_str(),
                 b"usage" => found.usage = Some(member.value),
                 // `p` is padding that hides the length of a token.
-                b"p" => {}
+                b"p" => found.padding = Some(member.value),
                 key => {
                     let names = TOLD.iter().zip(&mut found.told);
                     for (_, place) in names.filter(|(name, _)| name.as_bytes() == key) {
@@ -96,7 +104,7 @@ impl<'a> Payload<'a> {
 impl Reader {
     /// A reader at the start of a stream. It makes no ids: Converse gives those of calls.
     #[must_use]
-    pub const fn new(_: Seed) -> Self {
+    pub fn new(_: Seed) -> Self {
         Self {
             decoder: Decoder::new(MAX_MESSAGE),
             open: Vec::new(),
@@ -104,6 +112,8 @@ impl Reader {
             started: false,
             stopped: false,
             done: false,
+            common: Template::default(),
+            alike: Alike::default(),
         }
     }
 
@@ -150,28 +160,28 @@ impl Reader {
     }
 
     fn message(&mut self, message: &Message<'_>, sink: &mut AnySink<'_>) -> Result<(), Garbage> {
-        let (mut class, mut event) = ("event", None);
+        let (mut class, mut event) = (&b"event"[..], None);
         for (name, value) in message.headers() {
             if let Header::Text(text) = value {
                 match name {
-                    ":message-type" => class = text,
-                    ":event-type" => event = Some(text),
+                    b":message-type" => class = text,
+                    b":event-type" => event = Some(text),
                     _ => {}
                 }
             }
         }
         let payload = message.payload();
         match class {
-            "event" => {
+            b"event" => {
                 let kind = event.ok_or_else(|| Garbage::new("a message without :event-type"))?;
                 self.event(kind, payload, sink)?;
             }
-            "exception" => {
+            b"exception" => {
                 let words = error::words(payload);
                 let words = words.as_deref().unwrap_or("the stream failed");
                 self.fail(error::failure(None, message.header(":exception-type"), words), sink);
             }
-            "error" => {
+            b"error" => {
                 let kind = message.header(":error-code");
                 let words = message.header(":error-message").unwrap_or("the stream failed");
                 self.fail(error::failure(None, kind, words), sink);
@@ -187,23 +197,31 @@ impl Reader {
         sink.event(Event::Failure(failure));
     }
 
-    fn event(&mut self, kind: &str, payload: &[u8], sink: &mut AnySink<'_>) -> Result<(), Garbage> {
+    fn event(
+        &mut self,
+        kind: &[u8],
+        payload: &[u8],
+        sink: &mut AnySink<'_>,
+    ) -> Result<(), Garbage> {
+        if kind == b"contentBlockDelta" {
+            return self.any_delta(payload, sink);
+        }
+        self.common.forget();
         match kind {
-            "messageStart" => {
+            b"messageStart" => {
                 Payload::read(payload)?;
                 self.begin(sink);
             }
-            "contentBlockStart" => self.block_start(&Payload::read(payload)?, sink)?,
-            "contentBlockDelta" => self.delta(&Payload::read(payload)?, sink)?,
-            "contentBlockStop" => self.block_stop(Payload::read(payload)?.index()?, sink),
-            "messageStop" => self.message_stop(&Payload::read(payload)?, sink)?,
-            "metadata" => self.metadata(&Payload::read(payload)?, sink)?,
+            b"contentBlockStart" => self.block_start(&Payload::read(payload)?, sink)?,
+            b"contentBlockStop" => self.block_stop(Payload::read(payload)?.index()?, sink),
+            b"messageStop" => self.message_stop(&Payload::read(payload)?, sink)?,
+            b"metadata" => self.metadata(&Payload::read(payload)?, sink)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn begin(&mut self, sink: &mut AnySink<'_>) {
+    fn begin<'a, S: Sink<'a> + ?Sized>(&mut self, sink: &mut S) {
         if !self.started {
             self.started = true;
             sink.event(Event::Start(Start::default()));
@@ -257,7 +275,26 @@ impl Reader {
         Ok(())
     }
 
-    fn delta(&mut self, payload: &Payload<'_>, sink: &mut AnySink<'_>) -> Result<(), Garbage> {
+    fn any_delta(&mut self, payload: &[u8], sink: &mut AnySink<'_>) -> Result<(), Garbage> {
+        if let Some(text) = self.common.text(payload) {
+            if !text.is_empty() {
+                sink.event(self.alike.event(Text::of(Str::trusted(text))));
+            }
+            return Ok(());
+        }
+        let (read, mut watch) = (Payload::read(payload)?, Watch::new(sink));
+        self.delta(&read, &mut watch)?;
+        let (alike, text) = watch.only().unzip();
+        self.alike = alike.unwrap_or_default();
+        self.common.learn(payload, text, read.padding);
+        Ok(())
+    }
+
+    fn delta<'a, S: Sink<'a> + ?Sized>(
+        &mut self,
+        payload: &Payload<'a>,
+        sink: &mut S,
+    ) -> Result<(), Garbage> {
         self.begin(sink);
         let index = payload.index()?;
         let delta = payload.delta.ok_or_else(|| Garbage::new("a delta without its content"))?;
@@ -348,7 +385,7 @@ impl Reader {
 }
 
 /// A piece of a thought, its signature, or a whole one that cannot be read.
-fn thought(value: Value<'_>, shown: &mut bool, sink: &mut AnySink<'_>) {
+fn thought<'a, S: Sink<'a> + ?Sized>(value: Value<'a>, shown: &mut bool, sink: &mut S) {
     for member in value.members() {
         let Some(text) = member.value.as_str() else { continue };
         match &*name(member.key) {

@@ -140,6 +140,56 @@ fn every_cut_gives_the_same_events_and_a_cut_tail_is_no_end() {
     assert_eq!(drive(&pieces), expected);
 }
 
+/// Most deltas are read by likeness to the one before; it must make no difference.
+#[test]
+fn what_is_like_the_delta_before_says_what_it_would_by_itself() {
+    const DELTA: &str = "contentBlockDelta";
+    const SHAPES: [(&str, &str); 16] = [
+        (DELTA, r#""contentBlockIndex":0,"delta":{"text":"a"},"p":"abc""#),
+        (DELTA, r#""contentBlockIndex":0,"delta":{"text":"b\n\u00e9 more"},"p":"a""#),
+        (DELTA, r#""p":"xyz","contentBlockIndex":0,"delta":{"text":"a"}"#),
+        (DELTA, r#""contentBlockIndex":0,"delta":{"text":""},"p":"ab""#),
+        (DELTA, r#""contentBlockIndex":1,"delta":{"text":"a"},"p":"ab""#),
+        (DELTA, r#""contentBlockIndex":0,"delta":{"text":"a","text":"b"}"#),
+        (DELTA, r#""contentBlockIndex":1,"delta":{"toolUse":{"input":"{"}},"p":"a""#),
+        (DELTA, r#""contentBlockIndex":1,"delta":{"toolUse":{"input":"1}"}},"p":"""#),
+        (DELTA, r#""contentBlockIndex":0,"delta":{"reasoningContent":{"text":"a"}}"#),
+        (DELTA, r#""contentBlockIndex":0,"delta":{"reasoningContent":{"text":"bc"}}"#),
+        (DELTA, r#""contentBlockIndex":0,"delta":{"reasoningContent":{"signature":"s"}}"#),
+        (
+            DELTA,
+            r#""contentBlockIndex":0,"delta":{"reasoningContent":{"text":"","signature":"s"}}"#,
+        ),
+        (
+            "contentBlockStart",
+            r#""contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"i","name":"n"}}"#,
+        ),
+        ("contentBlockStart", r#""contentBlockIndex":0,"start":{"image":{}}"#),
+        ("contentBlockStop", r#""contentBlockIndex":0"#),
+        ("messageStop", r#""stopReason":"end_turn""#),
+    ];
+    let read = |order: &[usize], padded: bool| {
+        let frames = order.iter().enumerate().filter_map(|(at, shape)| {
+            // No two payloads are alike that begin with another number of spaces.
+            let padding = if padded { " ".repeat(at) } else { String::new() };
+            let (kind, payload) = SHAPES.get(*shape)?;
+            Some(frame(kind, &format!("{{{padding}{payload}}}")))
+        });
+        drive(&[&frames.flatten().collect::<Vec<u8>>()])
+    };
+    let mut told = 0;
+    for n in 0..SHAPES.len().pow(3) {
+        let (one, two, three) = (n % 16, n / 16 % 16, n / 256);
+        // A call must have begun for its arguments to mean anything.
+        for order in [[one, two, three, two], [12, one, two, three]] {
+            let (events, result) = read(&order, false);
+            told += events.0.len();
+            assert_eq!((events, result), read(&order, true), "{order:?}");
+        }
+    }
+    assert!(told > 4 * SHAPES.len().pow(3), "{told}");
+}
+
 #[test]
 fn what_is_written_is_read_again() {
     let (events, _) = drive(&[&stream_of(PIECES)]);

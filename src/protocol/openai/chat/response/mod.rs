@@ -12,7 +12,6 @@ pub(super) use read::seconds;
 pub(super) use said::Call;
 pub(super) use said::Choice;
 pub(super) use said::Message;
-pub(super) use said::Piece;
 pub(super) use said::finish;
 pub(super) use said::finish_word;
 pub(super) use said::is_nothing;

@@ -10,6 +10,7 @@ use crate::chat::Text;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
+use crate::protocol::alike::Piece;
 use crate::protocol::openai::chat::extra;
 
 /// The members of a message or of a piece of it. Empty ones count as absent.
@@ -93,15 +94,6 @@ impl<'a> Message<'a> {
             }
         }
     }
-}
-
-/// What the text of a piece of a stream is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::protocol::openai::chat) enum Piece {
-    #[default]
-    Text,
-    Thinking,
-    Arguments,
 }
 
 /// The arguments of the one call, if it tells nothing else.

@@ -1,21 +1,19 @@
 //! The choices of a stream: which calls are open, and why each choice ended.
 
 use crate::chat::AnySink;
-use crate::chat::Arguments;
 use crate::chat::Event;
 use crate::chat::Finish;
 use crate::chat::Json;
-use crate::chat::Text;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
+use crate::protocol::alike::Alike;
 use crate::protocol::openai::chat::hash;
 use crate::protocol::openai::chat::response;
 use crate::protocol::openai::chat::response::Call;
 use crate::protocol::openai::chat::response::Choice;
 use crate::protocol::openai::chat::response::Message;
-use crate::protocol::openai::chat::response::Piece;
 
 /// Most choices of one answer.
 const MAX_CHOICES: usize = 128;
@@ -48,29 +46,6 @@ pub(super) enum Read<'a> {
     Other,
     /// That there is an error in its place.
     Error(Value<'a>),
-}
-
-/// What a piece of text belongs to, until something else is told of.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Alike {
-    piece: Piece,
-    choice: u32,
-    call: u32,
-}
-
-impl Alike {
-    /// The event of another such piece.
-    pub(super) const fn event(self, text: Text<'_>) -> Event<'_> {
-        let Self { piece, choice, call } = self;
-        match piece {
-            Piece::Text => Event::Text { choice, text },
-            Piece::Thinking => Event::Thinking { choice, text },
-            Piece::Arguments => {
-                let piece = Arguments::Quoted(text);
-                Event::CallArguments { choice, call, piece }
-            }
-        }
-    }
 }
 
 /// A call that may go on.
