@@ -132,6 +132,31 @@ fn json_bodies(c: &mut Criterion) {
     }
 }
 
+/// An answer with one vector, in the layout of OpenAI's or of servers that waste no bytes.
+fn embedding(length: u32, spaced: bool) -> Vec<u8> {
+    let gap = if spaced { ",\n        " } else { "," };
+    let number = |n: u32| f64::from(n.wrapping_mul(2_654_435_761)) / f64::from(u32::MAX) - 0.5;
+    let vector: Vec<String> = (1..=length).map(|n| format!("{:.9}", number(n) / 10.0)).collect();
+    let vector = vector.join(gap);
+    format!(
+        r#"{{"object":"list","data":[{{"object":"embedding","index":0,"embedding":[{vector}]}}],"model":"m","usage":{{"prompt_tokens":8,"total_tokens":8}}}}"#
+    )
+    .into_bytes()
+}
+
+fn embeddings(c: &mut Criterion) {
+    for (name, spaced) in [("tight", false), ("spaced", true)] {
+        let body = embedding(1536, spaced);
+        let mut group = c.benchmark_group(format!("json/embedding-{name}"));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function("validate", |b| b.iter(|| json::validate(black_box(&body)).is_ok()));
+        group.bench_function("sonic-lazy", |b| {
+            b.iter(|| sonic_rs::from_slice::<LazyValue<'_>>(black_box(&body)).is_ok());
+        });
+        group.finish();
+    }
+}
+
 fn write_strings(c: &mut Criterion) {
     let text = content(20 << 10, Text::Mixed, &mut 7).replace(r"\n", "\n").replace('\\', "");
     let mut group = c.benchmark_group("json/write-str-20K");
@@ -172,5 +197,5 @@ fn decode(stream: &[u8], look: impl Fn(sse::Frame<'_>) -> usize) -> usize {
     sum
 }
 
-criterion_group!(benches, json_bodies, write_strings, events);
+criterion_group!(benches, json_bodies, embeddings, write_strings, events);
 criterion_main!(benches);

@@ -185,7 +185,10 @@ impl Place<'_> {
                 }
                 nest.pop();
             }
-            Some(b'-' | b'0'..=b'9') => self.at = scalars::number(self.text, self.at)?,
+            Some(b'-' | b'0'..=b'9') if nest.in_array() => {
+                self.at = scalars::numbers(self.text, start)?;
+            }
+            Some(b'-' | b'0'..=b'9') => self.at = scalars::number(self.text, start)?,
             Some(b't') => self.at = scalars::word(self.text, self.at, b"true")?,
             Some(b'f') => self.at = scalars::word(self.text, self.at, b"false")?,
             Some(b'n') => self.at = scalars::word(self.text, self.at, b"null")?,
@@ -247,6 +250,11 @@ impl Nest {
     const fn pop(&mut self) {
         self.depth -= 1;
         self.objects >>= 1;
+    }
+
+    #[inline]
+    const fn in_array(self) -> bool {
+        self.depth > 0 && !self.in_object()
     }
 
     #[inline]

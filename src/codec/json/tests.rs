@@ -49,6 +49,53 @@ fn accepts_what_the_grammar_has() {
     }
 }
 
+/// Numbers side by side are passed in a way of their own; it must take the same texts.
+#[test]
+fn lists_of_numbers_are_what_the_grammar_says() {
+    let elements = [
+        "0",
+        "-0",
+        "7",
+        "-12.5",
+        "0.1234567890123456789",
+        "12345678",
+        "123456789",
+        "1e5",
+        "1E-05",
+        "01",
+        "-",
+        "-x",
+        "1.",
+        "1.e3",
+        ".5",
+        "+1",
+        "1e",
+        "--1",
+        "1:",
+        "1/",
+        "1\u{e9}",
+        "\"s\"",
+        "null",
+        "[1,2]",
+        "{}",
+        "",
+    ];
+    let gaps = [",", ", ", ",\n  ", ",\t\r ", " ,", ",,", "", " ", ":"];
+    let mut valid = 0;
+    let (n, m) = (elements.len(), gaps.len());
+    for at in 0..n * n * m * m {
+        let (one, two) = (elements[at % n], elements[at / n % n]);
+        let (gap, other) = (gaps[at / n / n % m], gaps[at / n / n / m]);
+        let list = format!("{one}{gap}{two}{other}3{gap}-4.5");
+        for text in [format!("[{list}]"), format!("[[{list}],1]"), format!("{{\"a\":{list}}}")] {
+            let expected = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+            assert_eq!(validate(text.as_bytes()).is_ok(), expected, "{text}");
+            valid += usize::from(expected);
+        }
+    }
+    assert!(valid > 1000, "{valid}");
+}
+
 #[test]
 fn names_the_fault_and_its_place() {
     use ErrorKind::*;
