@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use smallvec::SmallVec;
+
 use crate::chat::Call;
 use crate::chat::CallResult;
 use crate::chat::Content;
@@ -33,8 +35,8 @@ pub struct Plan<'r, 'a> {
 pub struct Group<'r, 'a> {
     /// Whose.
     pub role: Role,
-    /// Its blocks.
-    pub items: Vec<Item<'r, 'a>>,
+    /// Its blocks. Most messages have one.
+    pub items: SmallVec<[Item<'r, 'a>; 1]>,
     /// Anthropic's own members.
     pub extra: Vec<&'r Extra<'a>>,
 }
@@ -63,8 +65,8 @@ impl<'r, 'a> Item<'r, 'a> {
 }
 
 impl<'r, 'a> Group<'r, 'a> {
-    const fn new(role: Role) -> Self {
-        Self { role, items: Vec::new(), extra: Vec::new() }
+    fn new(role: Role) -> Self {
+        Self { role, items: SmallVec::new(), extra: Vec::new() }
     }
 
     /// Adds what `turn` says.
