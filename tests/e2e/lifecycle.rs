@@ -133,7 +133,7 @@ fn who_comes_with_the_signal_is_not_kept() {
         }
         gate.open();
         stream.until("[DONE]");
-        assert_eq!(lab.gateway.stop().len(), 1);
+        assert_eq!(lab.gateway.end().len(), 1);
     }
 }
 

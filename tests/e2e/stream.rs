@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::lab::Lab;
 use crate::lab::streamed;
 use crate::lab::streaming;
+use crate::support::ROUNDS;
 use crate::support::assert_within;
 use crate::support::client::Client;
 use crate::support::client::Ending;
@@ -201,6 +202,30 @@ fn one_connection_serves_stream_after_stream() {
         assert_eq!((answer.ending, answer.text()), (Ending::Complete, without_usage()));
     }
     assert_eq!(lab.upstream.conns().len(), 1, "a finished stream gives its connection back");
+}
+
+#[test]
+fn the_end_of_a_stream_may_come_a_moment_after_its_last_event() {
+    // A machine that stands still makes it more than a moment, so one good round is enough.
+    let reused = (0..ROUNDS).any(|_| {
+        let gate = Gate::default();
+        let door = gate.clone();
+        let lab = Lab::one_shard(move |_| {
+            let events = fixtures::stream(5);
+            let each = |sent: Script, event: &String| sent.send(http::as_chunk(event.as_bytes()));
+            let sent = events.iter().fold(Script::default().send(STREAM_HEAD), each);
+            sent.wait(&door).send(http::LAST_CHUNK)
+        });
+        let mut client = lab.client();
+        for _ in 0..2 {
+            let answer = client.ask(&streamed());
+            assert_eq!((answer.ending, answer.text()), (Ending::Complete, without_usage()));
+            // The client has all, and only now does the upstream's framing end.
+            gate.open();
+        }
+        lab.upstream.conns().len() == 1
+    });
+    assert!(reused, "a finished stream gives its connection back");
 }
 
 #[test]

@@ -309,8 +309,13 @@ impl Gateway {
     }
 
     /// Asks the process to end, asserts that it ends well, and gives all its records.
-    pub fn stop(mut self) -> Vec<Value> {
+    pub fn stop(self) -> Vec<Value> {
         self.signal(Signal::TERM);
+        self.end()
+    }
+
+    /// Asserts that the process, which has been asked to, ends well, and gives all its records.
+    pub fn end(mut self) -> Vec<Value> {
         let status = self.wait_exit(Duration::from_secs(15));
         assert!(status.is_some_and(|status| status.success()), "{status:?} {:#?}", self.log());
         self.drained();

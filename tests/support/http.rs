@@ -96,6 +96,9 @@ pub fn chunk(bytes: &[u8]) -> Chunk {
     }
 }
 
+/// The end of a body in chunks.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
 /// Wraps a payload in one chunk.
 pub fn as_chunk(payload: &[u8]) -> Vec<u8> {
     let mut out = format!("{:x}\r\n", payload.len()).into_bytes();

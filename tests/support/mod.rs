@@ -23,7 +23,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 pub const SEGMENT: u32 = 1460;
 
 /// Rounds of a measurement at most.
-const ROUNDS: usize = 5;
+pub const ROUNDS: usize = 5;
 
 /// Asserts that what `round` measures is `limit` at most in one round of a few. What else the machine
 /// does can only add to a time, so one good round is enough, and a late gateway has none.

@@ -94,13 +94,13 @@ impl Script {
         Self::default().send(answer_bytes(status, lines, body))
     }
 
-    /// A stream in chunked framing, one write an event, that leaves the connection open.
+    /// A stream in chunked framing, one write an event, that leaves the connection open. The framing's end
+    /// comes with the last event: the gateway waits a moment only for one that comes apart from it.
     pub fn stream(events: &[String]) -> Self {
-        let mut script = Self::default().send(STREAM_HEAD);
-        for event in events {
-            script = script.send(http::as_chunk(event.as_bytes()));
-        }
-        script.send("0\r\n\r\n")
+        let mut writes: Vec<_> =
+            events.iter().map(|event| http::as_chunk(event.as_bytes())).collect();
+        writes.last_mut().expect("an event").extend_from_slice(http::LAST_CHUNK);
+        writes.into_iter().fold(Self::default().send(STREAM_HEAD), Self::send)
     }
 
     /// The first `at` bytes, then the break.
