@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod http;
 pub mod providers;
 pub mod script;
+pub mod stalls;
 pub mod tls;
 pub mod upstream;
 
