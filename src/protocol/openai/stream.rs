@@ -3,8 +3,6 @@
 //! [`Tap`] looks at each event and says what to do with it. It knows when a stream is complete, so
 //! that one that breaks off is never taken for an answer.
 
-use memchr::memmem::Finder;
-
 use crate::chat::Failure;
 use crate::chat::Usage;
 use crate::codec::json;
@@ -27,24 +25,22 @@ pub enum Verdict {
     Failure,
 }
 
-/// What stands in an event that finishes no choice, as every provider known writes it. One that
-/// writes it otherwise costs a closer look at each event and nothing else.
-const UNFINISHED: &[u8] = br#""finish_reason":null"#;
-
 /// What is known of a stream so far.
 #[derive(Debug)]
 pub struct Tap {
     hide_usage: bool,
     choices: u32,
     usage: Option<Usage>,
-    /// Bit `i` stands for choice `i`; those above 63 share the last bit.
+    /// Of which choices there was something. Bit `i` stands for choice `i`; those above 63 share the
+    /// last bit.
+    seen: u64,
+    /// Which of them have their `finish_reason`.
     finished: u64,
     content_events: u64,
     /// Whether a client has heard something of the answer, or that it is over.
     content: bool,
     failure: Option<Box<Failure<'static>>>,
-    unfinished: Finder<'static>,
-    /// An event that was forwarded, had content and finished nothing.
+    /// An event that was forwarded and had content. What it finished has been noted.
     common: Template,
 }
 
@@ -53,16 +49,15 @@ impl Tap {
     /// nothing but the usage is not for the client.
     #[must_use]
     pub fn new(hide_usage: bool, choices: u32) -> Self {
-        let unfinished = Finder::new(UNFINISHED);
         Self {
             hide_usage,
             choices,
             usage: None,
+            seen: 0,
             finished: 0,
             content_events: 0,
             content: false,
             failure: None,
-            unfinished,
             common: Template::default(),
         }
     }
@@ -104,10 +99,9 @@ impl Tap {
         if let Some(choices) = choices.filter(|_| !empty) {
             self.content_events += 1;
             self.content = self.content || choices.elements().any(says_something);
+            choices.elements().for_each(|choice| self.choice(choice));
             let mut each = choices.elements();
-            if self.unfinished.find(choices.raw()).is_none() {
-                each.for_each(|choice| self.choice(choice));
-            } else if let (Some(only), None, None) = (each.next(), each.next(), usage) {
+            if let (Some(only), None, None) = (each.next(), each.next(), usage) {
                 self.common.learn(data, text_of(only), padding);
             }
         }
@@ -128,8 +122,10 @@ impl Tap {
                 _ => {}
             }
         }
+        let bit = 1 << index.min(63);
+        self.seen |= bit;
         if finished {
-            self.finished |= 1 << index.min(63);
+            self.finished |= bit;
         }
     }
 
@@ -145,10 +141,10 @@ impl Tap {
         self.failure.as_deref()
     }
 
-    /// Whether every choice has its `finish_reason`.
+    /// Whether every choice has its `finish_reason`: those that were asked for, and those that came.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finished.count_ones() >= self.choices.min(64)
+        self.finished == self.seen && self.finished.count_ones() >= self.choices.min(64)
     }
 
     /// The usage, if the stream told it.
@@ -180,7 +176,7 @@ fn says_something(choice: Value<'_>) -> bool {
     })
 }
 
-/// The inside of the string that carries what a choice adds.
+/// The inside of the string that carries what a choice adds, if it adds something.
 fn text_of(choice: Value<'_>) -> Option<&[u8]> {
     let delta = choice.get("delta")?;
     let found = delta.members().find_map(|member| {
@@ -191,7 +187,7 @@ fn text_of(choice: Value<'_>) -> Option<&[u8]> {
         let call = delta.get("tool_calls")?.elements().next()?;
         call.get("function")?.get("arguments")?.as_str()
     };
-    found.or_else(arguments).map(Str::raw)
+    found.or_else(arguments).map(Str::raw).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -241,6 +237,63 @@ mod tests {
     }
 
     #[test]
+    fn content_is_seen_where_the_first_event_has_none() {
+        let event = |text: &str| {
+            format!(
+                r#"{{"choices":[{{"delta":{{"role":"assistant","content":"{text}"}},"finish_reason":null}}]}}"#
+            )
+        };
+        let mut tap = Tap::new(false, 1);
+        tap.event(event("").as_bytes()).unwrap();
+        assert!(!tap.has_content());
+        tap.event(event("Hello").as_bytes()).unwrap();
+        assert!(tap.has_content());
+    }
+
+    /// An event like the one before is passed by likeness; nothing may be noted otherwise than of one
+    /// that is read.
+    #[test]
+    fn likeness_changes_nothing() {
+        const SHAPES: [&str; 14] = [
+            r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"d\u0065lta":{"content":"b"},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason": null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"c"},"finish_reason":null,"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{"content":"x"},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":""}}]},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"d"}}]},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":null}],"usage":{"prompt_tokens":1}}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":2}}"#,
+        ];
+        let noted = |order: [usize; 4], padded: bool| {
+            let mut tap = Tap::new(true, 2);
+            let look = |(at, shape): (usize, usize)| {
+                // No two events are alike that begin with another number of spaces.
+                let padding = if padded { " ".repeat(at) } else { String::new() };
+                let verdict = tap.event(format!("{padding}{}", SHAPES[shape]).as_bytes());
+                (verdict, tap.has_content(), tap.is_finished(), tap.usage(), tap.content_events())
+            };
+            order.into_iter().enumerate().map(look).collect::<Vec<_>>()
+        };
+        let count = SHAPES.len();
+        for n in 0..count.pow(3) {
+            let (one, two, three) = (n % count, n / count % count, n / count / count);
+            let order = [one, two, three, two];
+            assert_eq!(noted(order, false), noted(order, true), "{order:?}");
+        }
+        let both_finish = noted([8, 9, 0, 0], false);
+        assert_eq!(
+            both_finish.iter().map(|noted| noted.2).collect::<Vec<_>>(),
+            [false, true, true, true]
+        );
+    }
+
+    #[test]
     fn usage_is_shown_to_who_asked() {
         assert_eq!(Tap::new(false, 1).event(USAGE), Ok(Verdict::Forward));
     }
@@ -263,6 +316,10 @@ mod tests {
         tap.event(br#"{"choices":[{"index":1,"delta":{},"finish_reason":"length"}]}"#).unwrap();
         assert!(tap.is_finished());
         assert!(!Tap::new(false, 1).is_finished(), "nothing began");
+        let mut more = Tap::new(false, 1);
+        more.event(FINISH).unwrap();
+        more.event(br#"{"choices":[{"index":1,"delta":{"content":"x"}}]}"#).unwrap();
+        assert!(!more.is_finished(), "one that nobody asked for");
         let mut spaced = Tap::new(false, 1);
         spaced.event(br#"{"choices": [ {"index": 0, "finish_reason": null} ]}"#).unwrap();
         assert!(!spaced.is_finished());

@@ -7,10 +7,8 @@ use crate::chat::Finish;
 use crate::chat::Json;
 use crate::chat::Sink;
 use crate::chat::Text;
-use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
-use crate::protocol::alike::Piece;
 use crate::protocol::openai::chat::extra;
 
 /// The members of a message or of a piece of it. Empty ones count as absent.
@@ -53,22 +51,6 @@ impl<'a> Message<'a> {
         found
     }
 
-    /// The one string in it that says something, and what it says, if there is nothing else: what
-    /// nearly every piece of a stream is.
-    pub(in crate::protocol::openai::chat) fn only(&self) -> Option<(Piece, Value<'a>)> {
-        let Self { content, reasoning, refusal, annotations, calls, function, whole } = *self;
-        if annotations.is_some() || function.is_some() || whole.is_some() {
-            return None;
-        }
-        let (piece, value) = match (content, reasoning, refusal, calls) {
-            (Some(value), None, None, None) => (Piece::Text, value),
-            (None, Some(value), None, None) => (Piece::Thinking, value),
-            (None, None, None, Some(calls)) => (Piece::Arguments, only_arguments(calls)?),
-            _ => return None,
-        };
-        (value.kind() == JsonKind::String).then_some((piece, value))
-    }
-
     /// Emits all but calls: thoughts, words, refusals, sources, and what is only carried.
     pub(in crate::protocol::openai::chat) fn emit(
         &self,
@@ -94,17 +76,6 @@ impl<'a> Message<'a> {
             }
         }
     }
-}
-
-/// The arguments of the one call, if it tells nothing else.
-fn only_arguments(calls: Value<'_>) -> Option<Value<'_>> {
-    let mut each = calls.elements();
-    let (only, None) = (each.next()?, each.next()) else { return None };
-    let call = Call::read(only);
-    if call.id.is_some() || call.name.is_some() || call.index.is_none() || call.custom {
-        return None;
-    }
-    only.get("function")?.get("arguments")
 }
 
 /// Whether a member of a message is only carried.
@@ -277,14 +248,6 @@ pub(in crate::protocol::openai::chat) struct Choice<'a> {
     pub(in crate::protocol::openai::chat) error: Option<Value<'a>>,
     /// Whether others are there.
     more: bool,
-}
-
-impl Choice<'_> {
-    /// Whether there is nothing beside the message.
-    pub(in crate::protocol::openai::chat) const fn is_bare(&self) -> bool {
-        let told = self.logprobs.is_some() || self.reason.is_some() || self.stop.is_some();
-        !told && self.error.is_none() && !self.more
-    }
 }
 
 impl<'a> Choice<'a> {

@@ -1,14 +1,13 @@
 //! The choices of a stream: which calls are open, and why each choice ended.
 
-use crate::chat::AnySink;
 use crate::chat::Event;
 use crate::chat::Finish;
 use crate::chat::Json;
+use crate::chat::Sink;
 use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Value;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
-use crate::protocol::alike::Alike;
 use crate::protocol::openai::chat::hash;
 use crate::protocol::openai::chat::response;
 use crate::protocol::openai::chat::response::Call;
@@ -37,17 +36,6 @@ struct State {
     finish: Option<Finish<'static>>,
 }
 
-/// What a chunk said of a choice.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Read<'a> {
-    /// One piece of text and nothing else.
-    Piece(Alike, Value<'a>),
-    /// Whatever else.
-    Other,
-    /// That there is an error in its place.
-    Error(Value<'a>),
-}
-
 /// A call that may go on.
 #[derive(Clone, Copy, Debug)]
 struct Open {
@@ -68,18 +56,18 @@ impl Choices {
         seen.peek().is_some() && seen.all(|state| state.finish.is_some())
     }
 
-    /// Reads a chunk's part of one choice.
+    /// Reads a chunk's part of one choice; the error, if there is one in its place.
     pub(super) fn read<'a>(
         &mut self,
         value: Value<'a>,
-        sink: &mut AnySink<'_>,
-    ) -> Result<Read<'a>, Garbage> {
+        sink: &mut (impl Sink<'a> + ?Sized),
+    ) -> Result<Option<Value<'a>>, Garbage> {
         if value.kind() != JsonKind::Object {
             return Err(Garbage::new("a choice is no object"));
         }
         let found = Choice::read(value);
-        if let Some(error) = found.error {
-            return Ok(Read::Error(error));
+        if found.error.is_some() {
+            return Ok(found.error);
         }
         let place = usize::try_from(found.index.unwrap_or(0)).unwrap_or(usize::MAX);
         if place >= MAX_CHOICES {
@@ -88,14 +76,12 @@ impl Choices {
         while self.states.len() <= place {
             self.states.push(State::default());
         }
-        let Some(state) = self.states.get_mut(place) else { return Ok(Read::Other) };
+        let Some(state) = self.states.get_mut(place) else { return Ok(None) };
         state.seen = true;
         // It is below the limit.
         let choice = u32::try_from(place).unwrap_or(u32::MAX);
-        let mut only = None;
         if let Some(delta) = found.message {
             let message = Message::read(delta);
-            only = message.only().filter(|_| found.is_bare());
             message.emit(choice, sink);
             for call in message.calls.into_iter().flat_map(Value::elements) {
                 state.call(Call::read(call), choice, self.seed, sink)?;
@@ -112,15 +98,11 @@ impl Choices {
             state.close(choice, sink);
             state.finish = Some(response::finish(found.reason, found.stop, state.calls > 0));
         }
-        let call = state.calls.saturating_sub(1);
-        Ok(match only {
-            Some((piece, text)) => Read::Piece(Alike { piece, choice, call }, text),
-            None => Read::Other,
-        })
+        Ok(None)
     }
 
     /// The stream is complete: tells why each choice ended.
-    pub(super) fn end(&mut self, sink: &mut AnySink<'_>) {
+    pub(super) fn end<'e>(&mut self, sink: &mut (impl Sink<'e> + ?Sized)) {
         for (choice, state) in (0..).zip(&mut self.states) {
             if !state.seen {
                 continue;
@@ -136,12 +118,12 @@ impl Choices {
 
 impl State {
     /// A call, whole or a piece of one.
-    fn call(
+    fn call<'e>(
         &mut self,
-        found: Call<'_>,
+        found: Call<'e>,
         choice: u32,
         seed: Seed,
-        sink: &mut AnySink<'_>,
+        sink: &mut (impl Sink<'e> + ?Sized),
     ) -> Result<(), Garbage> {
         let id = found.id.as_ref().map_or(0, |id| hash(id.raw()));
         let same = self.open.is_some_and(|open| {
@@ -174,7 +156,7 @@ impl State {
         Ok(())
     }
 
-    fn close(&mut self, choice: u32, sink: &mut AnySink<'_>) {
+    fn close<'e>(&mut self, choice: u32, sink: &mut (impl Sink<'e> + ?Sized)) {
         if self.open.take().is_some() {
             let call = self.calls.saturating_sub(1);
             sink.event(Event::CallEnd { choice, call });

@@ -4,6 +4,7 @@ use crate::chat::AnySink;
 use crate::chat::Class;
 use crate::chat::Event;
 use crate::chat::Failure;
+use crate::chat::Sink;
 use crate::chat::Start;
 use crate::chat::Text;
 use crate::codec::json;
@@ -15,12 +16,12 @@ use crate::codec::sse::Frame;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::alike::Alike;
+use crate::protocol::alike::Watch;
 use crate::protocol::openai::chat::error;
 use crate::protocol::openai::chat::extra;
 use crate::protocol::openai::chat::hash;
 use crate::protocol::openai::chat::response;
 use crate::protocol::openai::chat::stream::choices::Choices;
-use crate::protocol::openai::chat::stream::choices::Read;
 use crate::protocol::openai::chat::usage;
 use crate::protocol::template::Template;
 
@@ -168,10 +169,9 @@ impl Reader {
 
     fn frame(&mut self, frame: &Frame<'_>, sink: &mut AnySink<'_>) -> Result<(), Garbage> {
         let Some(data) = frame.data() else { return Ok(()) };
-        if let Some(text) = self.common_chunk.text(&data) {
-            if !text.is_empty() {
-                sink.event(self.alike.event(Text::of(Str::trusted(text))));
-            }
+        // Where a text is empty, another member may have the word.
+        if let Some(text) = self.common_chunk.text(&data).filter(|text| !text.is_empty()) {
+            sink.event(self.alike.event(Text::of(Str::trusted(text))));
             return Ok(());
         }
         if data.is_empty() {
@@ -194,14 +194,18 @@ impl Reader {
             self.fail(error::of_value(200, Value::trusted(data.trim_ascii())), sink);
             return Ok(());
         }
-        self.chunk(&data, &chunk, sink)
+        let mut watch = Watch::new(sink);
+        self.chunk(&chunk, &mut watch)?;
+        let (alike, text) = watch.only().unzip();
+        self.alike = alike.unwrap_or_default();
+        self.common_chunk.learn(&data, text, chunk.padding);
+        Ok(())
     }
 
-    fn chunk(
+    fn chunk<'a>(
         &mut self,
-        data: &[u8],
-        chunk: &Chunk<'_>,
-        sink: &mut AnySink<'_>,
+        chunk: &Chunk<'a>,
+        sink: &mut (impl Sink<'a> + ?Sized),
     ) -> Result<(), Garbage> {
         if let Some(error) = chunk.error {
             self.fail(error::of_value(200, error), sink);
@@ -215,24 +219,12 @@ impl Reader {
         for member in &chunk.others {
             self.tell(member, sink);
         }
-        let (mut count, mut piece) = (0, None);
         for value in chunk.choices.into_iter().flat_map(Value::elements) {
-            count += 1;
-            match self.choices.read(value, sink)? {
-                Read::Piece(alike, text) => {
-                    self.alike = alike;
-                    piece = Some(text);
-                }
-                Read::Other => {}
-                Read::Error(error) => {
-                    self.fail(error::of_value(200, error), sink);
-                    return Ok(());
-                }
+            if let Some(error) = self.choices.read(value, sink)? {
+                self.fail(error::of_value(200, error), sink);
+                return Ok(());
             }
         }
-        let bare = count == 1 && chunk.usage.is_none() && chunk.others.is_empty();
-        let piece = piece.filter(|_| bare).and_then(Value::as_str).map(Str::raw);
-        self.common_chunk.learn(data, piece, chunk.padding);
         if let Some(value) = chunk.usage {
             if !self.started {
                 self.start(chunk, sink);
@@ -242,7 +234,7 @@ impl Reader {
         Ok(())
     }
 
-    fn start(&mut self, chunk: &Chunk<'_>, sink: &mut AnySink<'_>) {
+    fn start<'e>(&mut self, chunk: &Chunk<'_>, sink: &mut (impl Sink<'e> + ?Sized)) {
         self.started = true;
         let text = |value: Option<Value<'_>>| {
             value.and_then(Text::from_value).unwrap_or_default().into_owned()
@@ -257,7 +249,7 @@ impl Reader {
     }
 
     /// Tells a member that is only carried, once.
-    fn tell(&mut self, member: &Member<'_>, sink: &mut AnySink<'_>) {
+    fn tell<'e>(&mut self, member: &Member<'e>, sink: &mut (impl Sink<'e> + ?Sized)) {
         for (common, told) in COMMON.iter().zip(&mut self.common) {
             *told |= member.key.raw() == *common;
         }
@@ -274,12 +266,12 @@ impl Reader {
         }
     }
 
-    fn fail(&mut self, failure: Failure<'_>, sink: &mut AnySink<'_>) {
+    fn fail<'e>(&mut self, failure: Failure<'e>, sink: &mut (impl Sink<'e> + ?Sized)) {
         self.done = true;
         sink.event(Event::Failure(failure));
     }
 
-    fn end(&mut self, sink: &mut AnySink<'_>) {
+    fn end<'e>(&mut self, sink: &mut (impl Sink<'e> + ?Sized)) {
         if !self.started {
             self.started = true;
             sink.event(Event::Start(Start::default()));

@@ -165,6 +165,63 @@ fn calls_are_told_apart_however_they_are_numbered() {
     assert!(!drive(std::iter::once(body.as_bytes())).1, "pieces of two calls are mixed");
 }
 
+/// A chunk like the one before is passed by likeness; nothing may be told otherwise than of one that
+/// is read.
+#[test]
+fn likeness_changes_nothing() {
+    const DELTAS: [&str; 22] = [
+        r#"{"role":"assistant","content":""}"#,
+        r#"{"role":"assistant","content":"a"}"#,
+        r#"{"content":"a"}"#,
+        r#"{"content":"b\n"}"#,
+        r#"{"content":""}"#,
+        r#"{"content":null}"#,
+        r#"{"content":"c","content":"d"}"#,
+        r#"{"content":"c","content":""}"#,
+        r#"{"reasoning":"e","reasoning_content":"f"}"#,
+        r#"{"reasoning":"e","reasoning_content":""}"#,
+        r#"{"content":[{"type":"text","text":"g"}]}"#,
+        r#"{"content":"h","extra":1}"#,
+        r#"{"refusal":"i"}"#,
+        r#"{"tool_calls":[{"index":0,"id":"j","function":{"name":"f","arguments":""}}]}"#,
+        r#"{"tool_calls":[{"index":1,"id":"k","function":{"name":"g","arguments":"1"}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"arguments":""}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
+        r#"{"tool_calls":[{"index":1,"function":{"arguments":"[]"}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"arguments":"l","input":"m"}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"arguments":"n","input":"m"}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"argum\u0065nts":"o"}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"arguments":"p"}},{"index":0,"function":{"arguments":"q"}}]}"#,
+    ];
+    let mut shapes: Vec<String> = DELTAS.into_iter().map(delta).collect();
+    shapes.push(STOP.to_owned());
+    shapes.push(delta(r#"{"content":"r"}"#).replace("null}]", r#""length"}]"#));
+    shapes.push(delta(r#"{"content":"a"}"#).replace(r#""index":0"#, r#""index":1"#));
+    shapes.push(
+        delta(r#"{"content":"a"}"#).replace(r#""usage":null"#, r#""usage":{"prompt_tokens":1}"#),
+    );
+    let read = |order: [usize; 4], padded: bool| {
+        let chunks = order.iter().enumerate().map(|(at, shape)| {
+            // No two chunks are alike that begin with another number of spaces.
+            let padding = if padded { " ".repeat(at) } else { String::new() };
+            format!(
+                "data: {padding}{}\n\n",
+                shapes[*shape].replacen('{', &format!("{{{padding}"), 1)
+            )
+        });
+        drive(std::iter::once(chunks.collect::<String>().as_bytes()))
+    };
+    let (count, mut told) = (shapes.len(), 0);
+    for n in 0..count.pow(3) {
+        let (one, two, three) = (n % count, n / count % count, n / count / count);
+        let order = [one, two, three, two];
+        let (events, complete) = read(order, false);
+        assert_eq!((&events, complete), (&read(order, true).0, read(order, true).1), "{order:?}");
+        told += events.len();
+    }
+    assert!(told > 3 * count.pow(3), "{told}");
+}
+
 #[test]
 fn a_failure_ends_the_stream() {
     for frame in [
