@@ -242,9 +242,10 @@ pub mod portable {
     use super::PART;
     use super::Stop;
     use crate::codec::json::escapes;
-
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    use crate::codec::json::swar::ONES;
+    use crate::codec::json::swar::gather;
+    use crate::codec::json::swar::zeros;
+    use crate::codec::json::vector;
 
     /// The instructions to use: those that there are everywhere.
     #[derive(Debug, Clone, Copy)]
@@ -265,6 +266,11 @@ pub mod portable {
         /// The same in a text that was validated: the stops are the ends of strings alone.
         pub fn seek_quote(self, text: &[u8], at: usize, stop: &mut Stop) -> bool {
             super::seek(text, at, stop, |block| masks(block).unchecked(), |_, _, _| 0)
+        }
+
+        /// Passes numbers of a list; see `vector::pass`.
+        pub fn pass_numbers(self, text: &[u8], at: usize) -> usize {
+            vector::pass(text, at, vector::numerals)
         }
     }
 
@@ -301,20 +307,5 @@ pub mod portable {
             open: gather(block, |w| zeros((w | (ONES * 0x20)) ^ (ONES * 0x7B))),
             close: gather(block, |w| zeros((w | (ONES * 0x20)) ^ (ONES * 0x7D))),
         }
-    }
-
-    /// The high bit of each byte that is zero.
-    fn zeros(word: u64) -> u64 {
-        !(((word & !HIGHS) + !HIGHS) | word) & HIGHS
-    }
-
-    /// The high bits of what `find` makes of each word, one bit a byte.
-    fn gather(block: &[u8], find: impl Fn(u64) -> u64) -> u64 {
-        let (words, _) = block.as_chunks::<8>();
-        words.iter().rev().fold(0, |mask, word| {
-            let found = find(u64::from_le_bytes(*word)) >> 7;
-            // The factor moves bit 8i to bit 56 + i, and no two products meet.
-            mask << 8 | found.wrapping_mul(0x0102_0408_1020_4080) >> 56
-        })
     }
 }

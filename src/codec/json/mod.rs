@@ -20,7 +20,9 @@ mod simd;
 mod skim;
 mod string;
 mod strings;
+mod swar;
 mod value;
+mod vector;
 
 #[cfg(test)]
 mod properties;

@@ -1,5 +1,6 @@
 //! Passes over numbers and words, checking them.
 
+use crate::codec::json::block::Level;
 use crate::codec::json::error::Error;
 use crate::codec::json::error::ErrorKind;
 use crate::codec::json::error::fault;
@@ -17,21 +18,16 @@ pub fn word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, Error> {
 
 /// Passes the number at `at` in an array and those that follow it there; the result is behind the last
 /// one. Vectors have thousands.
-pub fn numbers(text: &[u8], at: usize) -> Result<usize, Error> {
-    let mut at = number(text, at)?;
-    // What stands between two of them: most often the same as between the two before.
-    let mut gap = &b""[..];
+pub fn numbers(text: &[u8], mut at: usize) -> Result<usize, Error> {
+    let level = Level::best();
     loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let len = match rest.strip_prefix(gap) {
-            Some([b'-' | b'0'..=b'9', ..]) if !gap.is_empty() => gap.len(),
-            Some(_) | None => match gap_before_number(rest) {
-                Some(len) => len,
-                None => return Ok(at),
-            },
-        };
-        gap = rest.get(..len).unwrap_or_default();
-        at = number(text, at + len)?;
+        let behind = level.pass_numbers(text, at);
+        // Back to the comma, so that it is no number's if no number follows.
+        at = if behind == at { number(text, at)? } else { behind - 1 };
+        match gap_before_number(text.get(at..).unwrap_or_default()) {
+            Some(len) => at += len,
+            None => return Ok(at),
+        }
     }
 }
 

@@ -49,6 +49,8 @@ use crate::codec::json::block::Masks;
 use crate::codec::json::block::PART;
 use crate::codec::json::block::Stop;
 use crate::codec::json::escapes;
+use crate::codec::json::vector;
+use crate::codec::json::vector::Numerals;
 
 #[cfg(not(target_feature = "sse2"))]
 compile_error!("x86_64 without SSE2 is not supported");
@@ -113,6 +115,18 @@ impl Level {
             Set::Sse2 => seek_quote_sse2(text, at, stop),
         }
     }
+
+    /// Passes numbers of a list; see `vector::pass`.
+    #[inline]
+    pub fn pass_numbers(self, text: &[u8], at: usize) -> usize {
+        match self.0 {
+            // SAFETY: the same as for `seek`.
+            Set::Avx512 => unsafe { pass_numbers_avx512(text, at) },
+            // SAFETY: the same.
+            Set::Avx2 => unsafe { pass_numbers_avx2(text, at) },
+            Set::Sse2 => vector::pass(text, at, vector::numerals),
+        }
+    }
 }
 
 fn has_avx2() -> bool {
@@ -137,13 +151,6 @@ fn seek_quote_sse2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
     block::seek(text, at, stop, |block| masks(block).unchecked(), |_, _, _| 0)
 }
 
-/// By the low and the high half of a byte: a bit that both have tells that the byte makes an escape
-/// by itself. The bits stand for `"/`, for `\`, for `bfn` and for `rt`.
-const SIMPLE: [u128; 2] = [
-    u128::from_le_bytes([0, 0, 0b1101, 0, 0b1000, 0, 0b0100, 0, 0, 0, 0, 0, 0b0010, 0, 0b0100, 1]),
-    u128::from_le_bytes([0, 0, 0b0001, 0, 0, 0b0010, 0b0100, 0b1000, 0, 0, 0, 0, 0, 0, 0, 0]),
-];
-
 type Halves = [__m256i; 2];
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
@@ -166,6 +173,11 @@ fn seek_quote_avx2(text: &[u8], at: usize, stop: &mut Stop) -> bool {
     block::seek(text, at, stop, |block| masks_256(block).unchecked(), |_, _, _| 0)
 }
 
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn pass_numbers_avx2(text: &[u8], at: usize) -> usize {
+    vector::pass(text, at, |block| numerals_256(block))
+}
+
 #[inline]
 #[target_feature(enable = "avx2")]
 fn masks_256(block: &[u8; LEN]) -> Masks {
@@ -177,6 +189,21 @@ fn masks_256(block: &[u8; LEN]) -> Masks {
         _ => gather_256([at_most_256(a, 0x1F), at_most_256(b, 0x1F)]),
     };
     Masks { quote: equal_256([a, b], b'"'), slash: equal_256([a, b], b'\\'), control }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn numerals_256(block: &[u8; LEN]) -> Numerals {
+    let halves = load_256(block);
+    let digit = |half| at_most_256(_mm256_sub_epi8(half, splat_256(b'0')), 9);
+    Numerals {
+        digit: gather_256(halves.map(digit)),
+        zero: equal_256(halves, b'0'),
+        minus: equal_256(halves, b'-'),
+        point: equal_256(halves, b'.'),
+        comma: equal_256(halves, b','),
+        space: equal_256(halves, b' ') | equal_256(halves, b'\n'),
+    }
 }
 
 #[inline]
@@ -201,7 +228,7 @@ fn at_most_256(vector: __m256i, byte: u8) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn not_simple_256(vector: __m256i) -> __m256i {
-    let [low, high] = SIMPLE.map(|table| {
+    let [low, high] = escapes::SIMPLE.map(|table| {
         _mm256_broadcastsi128_si256(_mm_set_epi64x((table >> 64) as i64, table as i64))
     });
     // Of bytes beyond ASCII the first look-up makes zero.
@@ -259,6 +286,11 @@ fn seek_quote_avx512(text: &[u8], at: usize, stop: &mut Stop) -> bool {
     block::seek(text, at, stop, |block| masks_512(block).unchecked(), |_, _, _| 0)
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn pass_numbers_avx512(text: &[u8], at: usize) -> usize {
+    vector::pass(text, at, |block| numerals_512(block))
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn masks_512(block: &[u8; LEN]) -> Masks {
@@ -267,6 +299,22 @@ fn masks_512(block: &[u8; LEN]) -> Masks {
         quote: _mm512_cmpeq_epi8_mask(bytes, splat_512(b'"')),
         slash: _mm512_cmpeq_epi8_mask(bytes, splat_512(b'\\')),
         control: _mm512_cmplt_epu8_mask(bytes, splat_512(b' ')),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn numerals_512(block: &[u8; LEN]) -> Numerals {
+    let bytes = load_512(block);
+    let equal = |byte| _mm512_cmpeq_epi8_mask(bytes, splat_512(byte));
+    let values = _mm512_sub_epi8(bytes, splat_512(b'0'));
+    Numerals {
+        digit: _mm512_cmplt_epu8_mask(values, splat_512(10)),
+        zero: equal(b'0'),
+        minus: equal(b'-'),
+        point: equal(b'.'),
+        comma: equal(b','),
+        space: equal(b' ') | equal(b'\n'),
     }
 }
 
@@ -282,7 +330,7 @@ fn load_512(block: &[u8; LEN]) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn not_simple_512(bytes: __m512i) -> u64 {
-    let [low, high] = SIMPLE
+    let [low, high] = escapes::SIMPLE
         .map(|table| _mm512_broadcast_i32x4(_mm_set_epi64x((table >> 64) as i64, table as i64)));
     // Of bytes beyond ASCII the first look-up makes zero.
     let low = _mm512_shuffle_epi8(low, bytes);

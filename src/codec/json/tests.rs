@@ -58,6 +58,19 @@ fn lists_of_numbers_are_what_the_grammar_says() {
         "7",
         "-12.5",
         "0.1234567890123456789",
+        "-0.100000",
+        "0.12e3",
+        "-5.0E-7",
+        "0.5.5",
+        "-.5",
+        "10.25",
+        "00.5",
+        "0..5",
+        "0x5",
+        "1.x",
+        "0.12345678901234567890123456789",
+        "0.123456789012345678901234567890",
+        "-0.1234567890123456789012345678901234567890e1",
         "12345678",
         "123456789",
         "1e5",
@@ -87,7 +100,13 @@ fn lists_of_numbers_are_what_the_grammar_says() {
         let (one, two) = (elements[at % n], elements[at / n % n]);
         let (gap, other) = (gaps[at / n / n % m], gaps[at / n / n / m]);
         let list = format!("{one}{gap}{two}{other}3{gap}-4.5");
-        for text in [format!("[{list}]"), format!("[[{list}],1]"), format!("{{\"a\":{list}}}")] {
+        let texts = [
+            format!("[{list}]"),
+            format!("[[{list}],1]"),
+            format!("[{list}]{:64}", ""),
+            format!("{{\"a\":{list}}}"),
+        ];
+        for text in texts {
             let expected = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
             assert_eq!(validate(text.as_bytes()).is_ok(), expected, "{text}");
             valid += usize::from(expected);

@@ -8,6 +8,8 @@ use super::block::Masks;
 use super::block::PART;
 use super::block::Stop;
 use super::block::portable;
+use super::vector;
+use super::vector::Numerals;
 
 /// Bytes of which half are those that matter and their neighbours.
 struct Bytes(u64);
@@ -167,6 +169,61 @@ fn masks_are_the_same_on_every_target() {
             assert_eq!(brackets.close, bits(&|b| b == b']' || b == b'}'));
         }
     }
+}
+
+#[test]
+fn numerals_are_the_same_on_every_level() {
+    // Each byte, between others that must not change what is said of it.
+    for byte in 0..=u8::MAX {
+        for (other, at) in (0..LEN).flat_map(|at| [b'0', b'9', b',', 0x7F, 0xFF].map(|o| (o, at))) {
+            let mut bytes = [other; LEN];
+            bytes[at] = byte;
+            let bits = |wanted: &dyn Fn(u8) -> bool| {
+                bytes.iter().rev().fold(0_u64, |mask, byte| mask << 1 | u64::from(wanted(*byte)))
+            };
+            let expected = Numerals {
+                digit: bits(&|b| b.is_ascii_digit()),
+                zero: bits(&|b| b == b'0'),
+                minus: bits(&|b| b == b'-'),
+                point: bits(&|b| b == b'.'),
+                comma: bits(&|b| b == b','),
+                space: bits(&|b| b == b' ' || b == b'\n'),
+            };
+            assert_eq!(vector::numerals(&bytes), expected, "{}", bytes.escape_ascii());
+        }
+    }
+}
+
+/// Lists of numbers, with pieces in some of them that make them none.
+#[test]
+fn lists_of_numbers_are_passed_alike_on_every_level() {
+    let good = [",-0.25", ",3", ", 0.125", ",\n  -7.5", ",10", ",-0"];
+    let odd = ["0", "-", ".", ",", " ", "e", "1e5", "\t", "]", "x", "\u{e9}", ".5", "00", "1.2.3"];
+    let mut random = Bytes(0x00C0_FFEE_0DDB_A115);
+    let bytes: [u8; 256] = std::array::from_fn(|n| n as u8);
+    let mut next = |below: usize| usize::from(random.next(&bytes)) * below / 256;
+    let mut passed = 0;
+    for round in 0..20_000 {
+        let mut text = "0.5".to_owned();
+        while text.len() < 200 {
+            text.push_str(good[next(good.len())]);
+            if next(128) < round % 8 {
+                text.push_str(odd[next(odd.len())]);
+            }
+        }
+        let behind = portable::Level.pass_numbers(text.as_bytes(), 0);
+        #[cfg(target_arch = "x86_64")]
+        for level in Level::all() {
+            assert_eq!(level.pass_numbers(text.as_bytes(), 0), behind, "{level:?}: {text}");
+        }
+        if behind > 0 {
+            let list = text[..behind].strip_suffix(',').map(|list| format!("[{list}]"));
+            let numbers = list.as_deref().map(serde_json::from_str::<Vec<f64>>);
+            assert!(matches!(numbers, Some(Ok(_))), "{list:?}: {numbers:?}");
+        }
+        passed += behind;
+    }
+    assert!(passed > 1_000_000, "{passed}");
 }
 
 #[test]
