@@ -1,6 +1,7 @@
 //! Streams of chunks.
 
 mod choices;
+mod extent;
 mod reader;
 mod writer;
 

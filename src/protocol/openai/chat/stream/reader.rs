@@ -171,7 +171,11 @@ impl Reader {
         let Some(data) = frame.data() else { return Ok(()) };
         // Where a text is empty, another member may have the word.
         if let Some(text) = self.common_chunk.text(&data).filter(|text| !text.is_empty()) {
-            sink.event(self.alike.event(Text::of(Str::trusted(text))));
+            let event = self.alike.event(Text::of(Str::trusted(text)));
+            if let Event::CallArguments { choice, call, piece } = &event {
+                self.choices.passed(*choice, *call, piece);
+            }
+            sink.event(event);
             return Ok(());
         }
         if data.is_empty() {

@@ -11,6 +11,7 @@ use crate::chat::Finish;
 use crate::chat::Fold;
 use crate::chat::Json;
 use crate::chat::Protocol;
+use crate::chat::Said;
 use crate::chat::Sink;
 use crate::chat::Start;
 use crate::chat::Text;
@@ -150,6 +151,7 @@ fn calls_are_told_apart_however_they_are_numbered() {
         (r#""index":0,"id":"a","#, r#""index":0,"id":"b","#),
         (r#""id":"a","#, r#""id":"b","#),
         ("", ""),
+        (r#""index":0,"#, r#""index":0,"#),
         (r#""index":"0","id":"","#, r#""index":"1","id":null,"#),
     ] {
         let body = stream(&[FIRST, &call(first, "f"), &call(second, "g"), STOP]);
@@ -163,6 +165,76 @@ fn calls_are_told_apart_however_they_are_numbered() {
     let late = delta(r#"{"tool_calls":[{"index":0,"function":{"arguments":"x"}}]}"#);
     let body = stream(&[FIRST, &call(again, "f"), &call(r#""index":1,"#, "g"), &late]);
     assert!(!drive(std::iter::once(body.as_bytes())).1, "pieces of two calls are mixed");
+}
+
+/// The number of the wire joins the pieces of a call, whatever comes in between.
+#[test]
+fn calls_may_come_side_by_side() {
+    let piece = |head: &str, arguments: &str| {
+        let name = if head.contains("id") { r#""name":"f","# } else { "" };
+        let arguments = serde_json::Value::from(arguments);
+        delta(&format!(
+            r#"{{"tool_calls":[{{{head},"function":{{{name}"arguments":{arguments}}}}}]}}"#
+        ))
+    };
+    let begin = [(r#""index":0,"id":"a""#, ""), (r#""index":1,"id":"b""#, "")];
+    let bare = [(r#""index":0"#, "{\"a\":"), (r#""index":1"#, "{\"b\":"), (r#""index":0"#, "1}")];
+    let named =
+        bare.map(|(head, text)| (if head.ends_with('0') { begin[0].0 } else { begin[1].0 }, text));
+    let unnumbered =
+        [(r#""id":"a""#, "{\"a\":"), (r#""id":"b""#, "{\"b\":"), (r#""id":"a""#, "1}")];
+    for pieces in [&bare, &named, &unnumbered] {
+        let mut chunks = vec![FIRST.to_owned()];
+        let unnumbered = !pieces[0].0.contains("index");
+        let all = begin.iter().filter(|_| !unnumbered).chain(pieces);
+        chunks.extend(all.map(|(head, text)| piece(head, text)));
+        chunks.extend([piece(pieces[1].0, "2}"), STOP.to_owned()]);
+        let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
+        let answer = fold(events(&stream(&chunks)));
+        let said = answer.choices[0].parts.iter().map(|part| {
+            let Said::Call { id, arguments, .. } = part else { panic!("{part:?}") };
+            (id.decode().into_owned(), String::from_utf8(arguments.json().into()).unwrap())
+        });
+        let said: Vec<_> = said.collect();
+        let expected = [("a", "{\"a\":1}"), ("b", "{\"b\":2}")];
+        assert_eq!(said, expected.map(|(id, text)| (id.to_owned(), text.to_owned())), "{pieces:?}");
+    }
+}
+
+/// A writer whose blocks cannot overlap waits for the end of a call, so that is not left to the end of all.
+#[test]
+fn a_call_is_over_when_the_next_one_begins_and_its_arguments_are_whole() {
+    let start = |n: u8, arguments: &str| {
+        delta(&format!(
+            r#"{{"tool_calls":[{{"index":{n},"id":"i{n}","function":{{"name":"f","arguments":"{arguments}"}}}}]}}"#
+        ))
+    };
+    let more = |arguments: &str| {
+        delta(&format!(
+            r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":"{arguments}"}}}}]}}"#
+        ))
+    };
+    // The last piece is like the one before it and is not read.
+    let whole = [start(0, ""), more("{"), more("}"), start(1, "{}")];
+    let open = [start(0, ""), more("{}"), more("{"), start(1, "{}")];
+    for (chunks, ended) in [(whole, true), (open, false)] {
+        let [a, b, c, d] = &chunks;
+        let events = events(&stream(&[FIRST, a, b, c, d, STOP]));
+        let at = |wanted: &dyn Fn(&Event<'_>) -> bool| events.iter().position(wanted).unwrap();
+        let end = at(&|event| matches!(event, Event::CallEnd { call: 0, .. }));
+        let next = at(&|event| matches!(event, Event::CallStart { call: 1, .. }));
+        assert_eq!(end < next, ended, "{events:?}");
+    }
+}
+
+#[test]
+fn calls_are_bounded() {
+    let call =
+        |n: u32| delta(&format!(r#"{{"tool_calls":[{{"index":{n},"function":{{"name":"f"}}}}]}}"#));
+    let chunks =
+        |count: u32| (0..count).map(|n| format!("data: {}\n\n", call(n))).collect::<String>();
+    assert!(drive(std::iter::once(format!("{}data: [DONE]\n\n", chunks(1024)).as_bytes())).1);
+    assert!(!drive(std::iter::once(format!("{}data: [DONE]\n\n", chunks(1025)).as_bytes())).1);
 }
 
 /// A chunk like the one before is passed by likeness; nothing may be told otherwise than of one that
