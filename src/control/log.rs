@@ -119,7 +119,7 @@ fn line(out: &mut Vec<u8>, record: &Record) {
         "request_id": record.request_id,
         "key": record.key,
         "model": record.model,
-        "upstream_model": record.upstream_model.as_ref().unwrap_or(&record.model),
+        "upstream_model": record.provider_model(),
         "provider": record.provider,
         "path": record.path,
         "stream": record.stream,

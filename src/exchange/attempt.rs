@@ -322,7 +322,7 @@ fn follow<'c>(
 /// Writes the failed attempt down, and takes back what was to be told of it.
 fn note(next: &Next<'_>, miss: &Miss, began: Micros, core: &Core, meter: &mut Meter) {
     let record = &mut meter.record;
-    let model = record.upstream_model.as_ref().unwrap_or(&record.model).clone();
+    let model = record.provider_model().into();
     record.tried.push(Tried {
         provider: record.provider.clone(),
         model,

@@ -46,7 +46,7 @@ pub async fn run(
     meter: &mut Meter,
 ) -> Result<(), Miss> {
     let upstream = prepared.way.upstream();
-    let model = meter.record.upstream_model.clone().unwrap_or_else(|| meter.record.model.clone());
+    let model: Box<str> = meter.record.provider_model().into();
     let core = x.core;
     let facts = core.snapshot.facts(prepared.deployment.slot, upstream, &model);
     let target = Target { model: &model, facts };

@@ -34,7 +34,7 @@ pub const COPY: usize = 8 * 1024;
 
 /// Client headers that say something about the request itself and go on to the upstream. All
 /// others stop here, the client's key above all.
-const FORWARDED: [(Known, &[u8]); 5] = [
+pub const FORWARDED: [(Known, &[u8]); 5] = [
     (Known::OpenaiBeta, b"openai-beta: "),
     (Known::AnthropicBeta, b"anthropic-beta: "),
     (Known::IdempotencyKey, b"idempotency-key: "),
@@ -109,8 +109,7 @@ pub fn prepare<'c>(
     meter: &Meter,
 ) -> Result<Box<Prepared<'c>>, Error> {
     let (body, server) = (request.body(), aim.server);
-    let record = &meter.record;
-    let model = record.upstream_model.as_ref().unwrap_or(&record.model);
+    let model = meter.record.provider_model();
     let patch = ask.patch(model);
     let tail = if body.len() <= COPY { body.len() } else { patch.end() };
     let mut out = x.core.buffers.take(SMALL.max(tail + SMALL / 2));

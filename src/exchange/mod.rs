@@ -203,7 +203,8 @@ fn write<'c>(
             Operation::Chat | Operation::Embed => Err(has_none(aim.provider, operation)),
         };
     }
-    if service.protocol() == x.endpoint.protocol() {
+    let same = service.protocol() == x.endpoint.protocol();
+    if same && !translate::is_needed(x, aim, ask, meter) {
         return forward::prepare(x, aim, ask, request, meter).map(Ready::Call);
     }
     if operation == Operation::Embed {

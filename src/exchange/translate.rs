@@ -1,4 +1,5 @@
-//! Requests for an upstream that speaks another protocol than the client.
+//! Requests for an upstream that speaks another protocol than the client, or would not take what
+//! the client holds of others' answers.
 
 use crate::chat::Event;
 use crate::chat::Facts;
@@ -13,6 +14,7 @@ use crate::error::Kind;
 use crate::exchange::Aim;
 use crate::exchange::Exchange;
 use crate::exchange::forward::Body;
+use crate::exchange::forward::FORWARDED;
 use crate::exchange::forward::Prepared;
 use crate::exchange::forward::TRACING;
 use crate::exchange::forward::Way;
@@ -52,6 +54,16 @@ pub struct Across {
     pub unwrap: bool,
 }
 
+/// Whether a request for an upstream of the client's protocol cannot go on as it is.
+pub fn is_needed(x: &Exchange<'_>, aim: &Aim<'_>, ask: &Ask<'_>, meter: &Meter) -> bool {
+    if x.endpoint.protocol() != Protocol::Anthropic {
+        return false;
+    }
+    let model = meter.record.provider_model();
+    let facts = x.core.snapshot.facts(aim.deployment.slot, Protocol::Anthropic, model);
+    anthropic::request::holds_foreign(ask.body(), facts)
+}
+
 /// Writes the upstream's request.
 ///
 /// # Errors
@@ -64,8 +76,7 @@ pub fn prepare<'c>(
     meter: &Meter,
 ) -> Result<Box<Prepared<'c>>, Error> {
     let (core, server) = (x.core, aim.server);
-    let record = &meter.record;
-    let model = record.upstream_model.as_ref().unwrap_or(&record.model);
+    let model = meter.record.provider_model();
     let (client, upstream) = (x.endpoint.protocol(), server.service.protocol());
     let operation = operation(x.endpoint);
     let facts = core.snapshot.facts(aim.deployment.slot, upstream, model);
@@ -85,12 +96,13 @@ pub fn prepare<'c>(
         model,
         stream: chat.stream,
         body: &body,
+        version: request.known(Known::AnthropicVersion).filter(|_| client == upstream),
         now: core.unix_seconds(),
         ..provider::Call::of(operation)
     };
     let mut out = core.buffers.take(SMALL);
     server.service.head(&server.base, &call, &mut out)?;
-    headers(&mut out, request, &TRACING);
+    headers(&mut out, request, if client == upstream { &FORWARDED } else { &TRACING });
     framing(&mut out, chat.stream, body.len());
     let across = Across {
         operation,
@@ -100,17 +112,25 @@ pub fn prepare<'c>(
         usage: !ask.hides_usage(),
         unwrap: asks_by_tool(&chat, upstream, facts),
     };
-    let stream = chat.stream;
+    let (given, stream) = (Given::of(&chat, upstream), chat.stream);
     Ok(Box::new(Prepared {
         server,
         timeouts: aim.provider.timeouts,
         deployment: aim.deployment,
         out,
         body: Body::Own(body),
-        way: Way::Across(across),
-        given: Given::of(&chat, upstream),
+        way: way(across, given.as_ref()),
+        given,
         stream,
     }))
+}
+
+/// What becomes of the answer: one that says all as the client would hear it goes on as it is.
+fn way(across: Across, given: Option<&Given>) -> Way {
+    if across.client == across.upstream && given.is_none() && !across.unwrap {
+        return Way::Same { protocol: across.client, hide_usage: false, choices: 1 };
+    }
+    Way::Across(across)
 }
 
 fn write(

@@ -120,4 +120,10 @@ impl Record {
             unix_ms: 0,
         }
     }
+
+    /// What the provider calls the model.
+    #[must_use]
+    pub fn provider_model(&self) -> &str {
+        self.upstream_model.as_deref().unwrap_or(&self.model)
+    }
 }

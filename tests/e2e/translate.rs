@@ -188,6 +188,77 @@ fn the_clients_version_and_betas_go_on_to_the_same_protocol_only() {
     assert_eq!(seen[1].head.get("anthropic-beta"), None);
 }
 
+/// A turn of thoughts and a call, and its result.
+fn thoughtful(thoughts: &Value) -> Value {
+    let mut blocks = thoughts.as_array().expect("blocks").clone();
+    blocks.push(json!({"type": "text", "text": "I look."}));
+    blocks.push(json!({"type": "tool_use", "id": "t1", "name": "look", "input": {}}));
+    json!([
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t1", "content": "sun"},
+            {"type": "text", "text": "well?", "cache_control": {"type": "ephemeral"}},
+        ]},
+    ])
+}
+
+#[test]
+fn a_conversation_goes_on_at_anthropic_without_what_others_thought() {
+    let lab = kinds(each);
+    let tools =
+        json!([{"name": "look", "input_schema": {"type": "object"}, "defer_loading": true}]);
+    let own = json!([{"type": "thinking", "thinking": "own", "signature": "AbC="}]);
+    let others = json!([
+        {"type": "thinking", "thinking": "another's", "signature": "crabllm.gemini.AbC="},
+        {"type": "thinking", "thinking": "a look-alike's", "signature": ""},
+        {"type": "redacted_thinking", "data": "crabllm.bedrock.AbC="},
+    ]);
+    let more = |messages: &Value, stream: bool| {
+        json!({"tools": tools, "messages": messages, "stream": stream, "max_tokens": 9000,
+            "thinking": {"type": "enabled", "budget_tokens": 2048}})
+    };
+    let send = |model: &str, thoughts: &Value, stream: bool| {
+        let request = message(model, more(&thoughtful(thoughts), stream));
+        let request = request.with("anthropic-version", "2026-10-21").with("anthropic-beta", "b1");
+        let answer = lab.ask(&request);
+        assert_eq!((answer.status(), answer.ending), (200, Ending::Complete), "{}", answer.text());
+        (answer, lab.upstream.requests().pop().expect("a request"))
+    };
+    let (answer, sent) = send("claude/claude-opus-4-5", &own, false);
+    assert_eq!(sent.json()["messages"], thoughtful(&own), "forwarded");
+    assert_eq!(sent.json()["thinking"]["type"], "enabled");
+    assert_eq!(answer.json()["id"], "msg_up");
+    for stream in [false, true] {
+        let (answer, sent) = send("claude/claude-opus-4-5", &others, stream);
+        assert_eq!(sent.json()["messages"], thoughtful(&json!([])));
+        assert_eq!(sent.json()["tools"], tools, "nothing else is lost");
+        // Claude does not go on thinking behind a call that it made without a thought.
+        assert_eq!(sent.json().get("thinking"), None, "{}", sent.text());
+        assert_eq!(answer.head.get("x-crabllm-dropped"), Some("reasoning_effort"));
+        assert_eq!(sent.head.get("anthropic-version"), Some("2026-10-21"));
+        assert_eq!(sent.head.get("anthropic-beta"), Some("b1"));
+        let usage = "\"cache_creation_input_tokens\":10";
+        assert!(answer.text().contains("msg_up") && answer.text().contains(usage));
+    }
+    let mut body = more(&thoughtful(&others), false);
+    body["model"] = "claude/claude-opus-4-5".into();
+    body.as_object_mut().expect("an object").remove("max_tokens");
+    lab.ask(&Req::post("/v1/messages/count_tokens", body.to_string()));
+    let counted = lab.upstream.requests().pop().expect("a request");
+    assert!(counted.head.start.contains("count_tokens"), "{}", counted.head.start);
+    assert_eq!(counted.json()["messages"], thoughtful(&json!([])));
+}
+
+#[test]
+fn a_look_alike_gets_its_unsigned_thoughts_back() {
+    let lab = kinds(each);
+    let thoughts = json!([{"type": "thinking", "thinking": "hm", "signature": ""}]);
+    lab.ask(&message("claude/mimic-1", json!({"messages": thoughtful(&thoughts)})));
+    let sent = lab.upstream.requests().pop().expect("a request");
+    assert_eq!(sent.json()["messages"], thoughtful(&thoughts));
+}
+
 #[test]
 fn a_signature_comes_back_with_its_call() {
     for stream in [false, true] {

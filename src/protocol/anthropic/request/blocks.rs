@@ -18,6 +18,7 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::Str;
 use crate::codec::json::Value;
 use crate::error::Error;
+use crate::protocol::anthropic::are_made_up;
 use crate::protocol::anthropic::extra;
 use crate::protocol::anthropic::present;
 use crate::protocol::anthropic::request::read::read_cache;
@@ -121,7 +122,9 @@ fn dress<'a>(part: &mut Part<'a>, block: Value<'a>, known: &[&str]) {
 fn read_text(block: Value<'_>, spot: Spot) -> Result<Part<'_>, Error> {
     let mut part = Part::text(spot.text("text", block.get("text"))?);
     dress(&mut part, block, &["text"]);
-    part.extra.retain(|extra| extra.name != "citations" || !extra.value.value().is_empty_array());
+    // No sources, or those that only the gateway told of: nothing for a model to know.
+    let says_nothing = |list: Value<'_>| list.is_empty_array() || are_made_up(list);
+    part.extra.retain(|extra| extra.name != "citations" || !says_nothing(extra.value.value()));
     Ok(part)
 }
 

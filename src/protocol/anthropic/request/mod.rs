@@ -1,6 +1,7 @@
 //! Requests.
 
 mod blocks;
+mod foreign;
 mod media;
 mod parts;
 mod plan;
@@ -12,6 +13,7 @@ mod think;
 mod tools;
 mod write;
 
+pub use foreign::holds_foreign;
 pub use read::read;
 pub use read::read_valid;
 pub use write::write;

@@ -257,3 +257,19 @@ fn a_count_needs_no_limit() {
     assert_eq!(count::read_request(body.as_bytes()).unwrap().turns.len(), 1);
     assert!(count::read_request(b"{}").is_err());
 }
+
+#[test]
+fn sources_of_the_gateways_making_are_none() {
+    let extras = |citations: &str| {
+        let block = format!(r#"{{"type":"text","text":"t","citations":{citations}}}"#);
+        let body = format!(
+            r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"assistant","content":[{block}]}}]}}"#
+        );
+        read(body.as_bytes()).unwrap().turns[0].parts[0].extra.len()
+    };
+    let (made_up, own) = (r#"{"url":"u","encrypted_index":""}"#, r#"{"encrypted_index":"e"}"#);
+    assert_eq!(extras(&format!("[{made_up},{made_up}]")), 0);
+    assert_eq!(extras("[]"), 0);
+    assert_eq!(extras(&format!("[{made_up},{own}]")), 1);
+    assert_eq!(extras("5"), 1, "it is for the model's server to say what it thinks of it");
+}
