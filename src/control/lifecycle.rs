@@ -19,6 +19,7 @@ use crate::control::shard;
 use crate::control::shard::Seed;
 use crate::control::tls;
 use crate::exchange::core::Snapshot;
+use crate::exchange::signatures::Signatures;
 use crate::net::resolve::Question;
 use crate::observe::Reader;
 use crate::observe::queue;
@@ -116,7 +117,7 @@ fn start(config: &Config, env: &Env, resources: Resources) -> Result<Shards, Str
     let (ready, started) = flume::unbounded();
     let (threads, stops, readers) = (Vec::new(), Vec::new(), Vec::new());
     let mut shards = Shards { threads, stops, readers, notices, address, drivers: Vec::new() };
-    let epoch = Epoch::start();
+    let (epoch, signatures) = (Epoch::start(), Arc::new(Signatures::default()));
     let max_connections = max_connections(config, resources).div_ceil(count);
     for (index, socket) in sockets.into_iter().enumerate() {
         let (stop, stopped) = flume::unbounded();
@@ -130,6 +131,7 @@ fn start(config: &Config, env: &Env, resources: Resources) -> Result<Shards, Str
             epoch,
             records,
             questions: asked.clone(),
+            signatures: Arc::clone(&signatures),
             notices: noticed.clone(),
             door,
         };

@@ -58,6 +58,8 @@ pub struct Seed {
     pub records: Producer<Record>,
     /// Where its questions go.
     pub questions: flume::Sender<Question>,
+    /// What clients cannot hold of their answers.
+    pub signatures: Arc<Signatures>,
     /// Where what it wants logged goes.
     pub notices: flume::Sender<String>,
     /// What it accepts with.
@@ -116,7 +118,7 @@ async fn live(seed: Seed, driver: Driver) -> io::Result<()> {
         resolver: Resolver::new(seed.questions, clock.clone()),
         ledger: Rc::new(Ledger::new(seed.records, clock.clone())),
         limits: Rc::new(Limits::default()),
-        signatures: Signatures::default(),
+        signatures: seed.signatures,
         random: Random::from_system(),
         draining: Rc::new(Cell::new(false)),
         date: Date::default(),

@@ -220,8 +220,8 @@ pub struct Core {
     pub health: RefCell<Health>,
     /// Who waits at their doors.
     pub queues: Queues,
-    /// What its clients cannot hold of their answers.
-    pub signatures: Signatures,
+    /// What clients cannot hold of their answers. All shards have the same.
+    pub signatures: Arc<Signatures>,
     /// Its random numbers.
     pub random: Random,
     /// Set when the gateway is on its way out.

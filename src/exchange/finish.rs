@@ -27,6 +27,7 @@ use crate::net::buffers::SMALL;
 use crate::net::downstream::Gone;
 use crate::observe::Meter;
 use crate::observe::Outcome;
+use crate::observe::Record;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::anthropic;
@@ -80,8 +81,7 @@ pub fn whole(
             (body, usage, head.passed)
         }
         Way::Across(across) => {
-            let model = &meter.record.model;
-            let (out, usage) = across_whole(x, across, prepared, model, &body)?;
+            let (out, usage) = across_whole(x, across, prepared, &meter.record, &body)?;
             x.core.buffers.give(body);
             let content_type = match prepared.stream {
                 true => ContentType::of(any::stream_type(across.client)),
@@ -125,7 +125,7 @@ fn across_whole(
     x: &Exchange<'_>,
     across: Across,
     prepared: &mut Prepared<'_>,
-    model: &str,
+    record: &Record,
     body: &[u8],
 ) -> Result<(Vec<u8>, Option<Usage>), Miss> {
     let mut out = x.core.buffers.take(SMALL.max(body.len()));
@@ -140,9 +140,9 @@ fn across_whole(
         return Err(Miss::told(failure.into_owned()));
     }
     if answer.start.model.is_empty() {
-        answer.start.model = Text::plain(model);
+        answer.start.model = Text::plain(&record.model);
     }
-    x.core.signatures.remember(across.client, &answer, x.core.clock.now());
+    x.core.signatures.remember(across.client, &record.key, &answer, x.core.clock.now());
     if prepared.stream {
         // The upstream did not stream what it was asked to: the client still gets a stream, and is
         // told at once what is known only now.

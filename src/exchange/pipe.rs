@@ -69,6 +69,8 @@ struct Seen {
     content_events: u64,
     /// Whether a client has heard something of the answer, or that it is over.
     content: bool,
+    /// Whether a call was begun since [`Pipe::remember`] last looked.
+    calls: bool,
     failure: Option<Box<Failure<'static>>>,
     passed: u64,
 }
@@ -84,6 +86,7 @@ impl Seen {
             | Event::CallArguments { .. } => {
                 self.content_events += 1;
                 self.content = true;
+                self.calls |= matches!(event, Event::CallStart { .. });
             }
             Event::Start(start) => self.usage = start.usage.or(self.usage),
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -185,12 +188,15 @@ impl Pipe {
         }))
     }
 
-    /// Keeps the signatures that the client has no place for.
-    pub fn remember(self, core: &Core) {
+    /// Keeps the signatures that the client, which came with the key `owner`, has no place for. To
+    /// be called before the client hears of a call: it may be back with the result at once.
+    pub fn remember(&mut self, owner: &str, core: &Core) {
         if let Self::Across(across) = self
-            && let Some(signed) = across.signed
+            && std::mem::take(&mut across.seen.calls)
+            && let Some(signed) = &mut across.signed
         {
-            core.signatures.remember(across.client, &signed.answer(), core.clock.now());
+            let answer = std::mem::take(signed).answer();
+            core.signatures.remember(across.client, owner, &answer, core.clock.now());
         }
     }
 

@@ -92,7 +92,7 @@ pub async fn run(
         let passing = pin!(relay.pass(&mut answer, out, request, meter));
         x.watching(passing).await
     };
-    let Relay { pipe, held, begun, .. } = relay;
+    let Relay { held, begun, .. } = relay;
     if let Err(mut miss) = passing.map_err(Miss::from).and_then(|passed| passed) {
         miss.replaceable &= held.is_some();
         if !begun {
@@ -105,7 +105,6 @@ pub async fn run(
         }
         return Err(miss);
     }
-    pipe.remember(core);
     if let Some(stream) = answer.into_reusable() {
         core.pool.give(deployment.provider, stream, core.clock.now());
     }
@@ -162,6 +161,7 @@ impl Relay<'_> {
             State::Open => false,
             State::Failed => return Err(self.failure()),
         };
+        self.pipe.remember(&meter.record.key, self.call.core);
         if ended {
             self.reply.end(out);
         }

@@ -84,7 +84,7 @@ pub fn prepare<'c>(
         Operation::Count => anthropic::count::read_valid_request(ask.body())?,
         Operation::Chat | Operation::Embed => any::read_valid(client, ask.body())?,
     };
-    core.signatures.restore(client, &mut chat, core.clock.now());
+    core.signatures.restore(client, &meter.record.key, &mut chat, core.clock.now());
     forget_forms(&mut chat);
     let target = Target { model, facts };
     let mut losses = Losses::default();

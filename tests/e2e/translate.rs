@@ -8,8 +8,10 @@ use crate::support::client::Ending;
 use crate::support::client::Req;
 use crate::support::fixtures::KEY;
 use crate::support::fresh_id;
+use crate::support::http;
 use crate::support::providers;
 use crate::support::providers::every_kind;
+use crate::support::script::STREAM_HEAD;
 use crate::support::script::Script;
 use crate::support::upstream::Seen;
 
@@ -259,49 +261,60 @@ fn a_look_alike_gets_its_unsigned_thoughts_back() {
     assert_eq!(sent.json()["messages"], thoughtful(&thoughts));
 }
 
+fn weather() -> Value {
+    let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+    let function = json!({"name": "get_weather", "parameters": parameters});
+    json!([{"type": "function", "function": function}])
+}
+
+/// Whether a client that comes back with the result of the call `id`, whichever shard it comes to,
+/// has the call's signature told for it.
+fn is_signed(lab: &Lab, id: &Value) -> bool {
+    let messages = json!([
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": null, "tool_calls": [{
+            "id": id, "type": "function",
+            "function": {"name": "get_weather", "arguments": "{\"city\":\"Berlin\"}"},
+        }]},
+        {"role": "tool", "tool_call_id": id, "content": "sun"},
+    ]);
+    let request = ask("gem/gemini-3-pro", json!({"tools": weather(), "messages": messages}));
+    let mut signed = (0..16).map(|_| {
+        let answer = lab.ask(&request);
+        let said = answer.json()["choices"][0]["message"]["content"].clone();
+        assert_eq!(said, "Sunny.", "{}", answer.text());
+        let sent = lab.upstream.requests().pop().expect("a request").json();
+        sent["contents"][1]["parts"][0]["thoughtSignature"] == "c2lnbmVk"
+    });
+    signed.all(|signed| signed)
+}
+
 #[test]
 fn a_signature_comes_back_with_its_call() {
-    for stream in [false, true] {
-        let lab = Lab::with(
-            |setup| every_kind(setup.shards(1)),
-            |seen| {
-                if seen.text().contains("functionResponse") {
-                    Script::json(200, providers::GEMINI_TEXT)
-                } else if seen.head.start.contains("streamGenerateContent") {
-                    Script::stream(&[format!("data: {}\r\n\r\n", providers::GEMINI_CALL)])
-                } else {
-                    Script::json(200, providers::GEMINI_CALL)
-                }
-            },
-        );
-        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
-        let function = json!({"name": "get_weather", "parameters": parameters});
-        let tools = json!([{"type": "function", "function": function}]);
-        let first = lab.ask(&ask("gem/gemini-3-pro", json!({"tools": tools, "stream": stream})));
-        let call = if stream {
-            let chunks = first.events().into_iter().filter(|event| event != "[DONE]");
-            let chunks = chunks.map(|event| serde_json::from_str::<Value>(&event).expect("JSON"));
-            let calls = chunks.map(|chunk| chunk["choices"][0]["delta"]["tool_calls"][0].clone());
-            calls.into_iter().find(|call| call["id"].is_string()).expect("a call")
-        } else {
-            first.json()["choices"][0]["message"]["tool_calls"][0].clone()
-        };
-        assert_eq!(call["function"]["name"], "get_weather", "{}", first.text());
-        let messages = json!([
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "content": null, "tool_calls": [{
-                "id": call["id"], "type": "function",
-                "function": {"name": "get_weather", "arguments": "{\"city\":\"Berlin\"}"},
-            }]},
-            {"role": "tool", "tool_call_id": call["id"], "content": "sun"},
-        ]);
-        let more = json!({"tools": tools, "messages": messages});
-        let second = lab.ask(&ask("gem/gemini-3-pro", more));
-        let said = second.json()["choices"][0]["message"]["content"].clone();
-        assert_eq!(said, "Sunny.", "{}", second.text());
-        let sent = lab.upstream.requests().pop().expect("two requests").json();
-        assert_eq!(sent["contents"][1]["parts"][0]["thoughtSignature"], "c2lnbmVk", "{sent}");
-    }
+    let lab = Lab::with(
+        |setup| every_kind(setup.shards(4)),
+        |seen| {
+            if seen.text().contains("functionResponse") {
+                Script::json(200, providers::GEMINI_TEXT)
+            } else if seen.head.start.contains("streamGenerateContent") {
+                let event = format!("data: {}\r\n\r\n", providers::GEMINI_CALL);
+                Script::default().send(STREAM_HEAD).send(http::as_chunk(event.as_bytes())).hold()
+            } else {
+                Script::json(200, providers::GEMINI_CALL)
+            }
+        },
+    );
+    let first = |stream| ask("gem/gemini-3-pro", json!({"tools": weather(), "stream": stream}));
+    let whole = lab.ask(&first(false));
+    let call = &whole.json()["choices"][0]["message"]["tool_calls"][0];
+    assert_eq!(call["function"]["name"], "get_weather", "{}", whole.text());
+    assert!(is_signed(&lab, &call["id"]));
+    // A client may act on a call before the stream that made it is over.
+    let mut client = lab.client();
+    client.send(&first(true).bytes());
+    let stream = client.until("get_weather");
+    let id = stream.split("\"id\":\"call").nth(1).and_then(|rest| rest.split('"').next());
+    assert!(is_signed(&lab, &format!("call{}", id.expect("an id")).into()), "{stream}");
 }
 
 #[test]
