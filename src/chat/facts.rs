@@ -19,6 +19,8 @@ pub struct Facts {
     pub always_thinks: bool,
     /// Whether the model thinks where nothing is said about it.
     pub thinks_by_default: bool,
+    /// Whether an effort is taken beside a number of tokens to think for (Claude Opus 4.5).
+    pub effort_with_budget: bool,
     /// Whether a call of a tool can be demanded.
     pub forced_tools: bool,
     /// Whether the conversation may end with the beginning of the answer.
@@ -71,6 +73,7 @@ impl Default for Facts {
             thinking: ThinkingRule::Unknown,
             always_thinks: false,
             thinks_by_default: false,
+            effort_with_budget: false,
             forced_tools: true,
             prefill: true,
             system_between: false,

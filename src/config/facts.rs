@@ -58,9 +58,9 @@ macro_rules! model_facts {
 model_facts! {
     counts { context max_output }
     flags {
-        sampling sampling_together always_thinks thinks_by_default forced_tools prefill
-        system_between json_schema signed_calls reasoning_back max_completion_tokens
-        images documents audio
+        sampling sampling_together always_thinks thinks_by_default effort_with_budget
+        forced_tools prefill system_between json_schema signed_calls reasoning_back
+        max_completion_tokens images documents audio
     }
 }
 

@@ -83,6 +83,9 @@ fn claudes_differ() {
         assert_eq!(facts.thinking, thinking, "{name}");
         assert_eq!(shown.map(flag).join(" "), flags, "{name}");
     }
+    let both = |name| models.facts(Protocol::Bedrock, name).effort_with_budget;
+    assert!(both("us.anthropic.claude-opus-4-5-20251101-v1:0"));
+    assert!(!both("us.anthropic.claude-sonnet-4-5-20250929-v1:0"));
 }
 
 /// Without a number of its own a request is held to few tokens, of which thinking takes most.

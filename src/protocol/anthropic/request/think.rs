@@ -67,14 +67,19 @@ pub fn decide(wish: &Thinking, facts: &Facts, given: Given, losses: &mut Losses)
     }
     match facts.thinking {
         ThinkingRule::Never => {
-            losses.drop_if(!off, "reasoning_effort");
+            losses.drop_if(!off || named(wish).is_some(), "reasoning_effort");
             silent
         }
         ThinkingRule::Budget if off => {
-            Think { kind: facts.thinks_by_default.then_some(Kind::Disabled), ..silent }
+            let kind = facts.thinks_by_default.then_some(Kind::Disabled);
+            Think { kind, effort: beside(wish, facts, losses), ..silent }
         }
         ThinkingRule::Budget => match budget(wish, facts, given, silent) {
-            Some(think) if !given.forced && !given.thoughtless => think,
+            Some(think) if !given.forced && !given.thoughtless => match wish.budget {
+                Some(_) => Think { effort: beside(wish, facts, losses), ..think },
+                // It is the effort that the number came from.
+                None => think,
+            },
             Some(_) | None => {
                 losses.drop("reasoning_effort");
                 silent
@@ -95,7 +100,7 @@ pub fn decide(wish: &Thinking, facts: &Facts, given: Given, losses: &mut Losses)
 
 /// As the client says it.
 fn plainest(wish: &Thinking, off: bool, facts: &Facts, given: Given, silent: Think) -> Think {
-    let effort = wish.effort.filter(|effort| *effort != Effort::None).map(known);
+    let effort = named(wish);
     let plain = |kind| Think { kind: Some(kind), visible: wish.visible, effort, ..silent };
     match wish.mode {
         Some(ThinkingMode::Off) => Think { visible: None, ..plain(Kind::Disabled) },
@@ -141,8 +146,7 @@ fn budget(wish: &Thinking, facts: &Facts, given: Given, silent: Think) -> Option
 
 fn switched_off(wish: &Thinking, facts: &Facts, silent: Think) -> Think {
     // Without thinking the model does not work harder than this.
-    let effort = wish.effort.filter(|effort| *effort != Effort::None);
-    let effort = effort.map(|effort| known(effort).min(Effort::High));
+    let effort = named(wish).map(|effort| effort.min(Effort::High));
     match facts.thinking {
         ThinkingRule::BetweenTools => Think { kind: Some(Kind::BetweenTools), effort, ..silent },
         _ if facts.always_thinks => Think { effort: Some(Effort::Low), ..silent },
@@ -175,13 +179,21 @@ fn effort_of(wish: &Thinking) -> Option<Effort> {
         1025..=8192 => Effort::Medium,
         _ => Effort::High,
     };
-    let effort = wish.effort.filter(|effort| *effort != Effort::None).map(known);
-    effort.or_else(|| wish.budget.map(by_budget))
+    named(wish).or_else(|| wish.budget.map(by_budget))
 }
 
-/// The nearest effort that Anthropic has a word for.
-fn known(effort: Effort) -> Effort {
-    effort.max(Effort::Low)
+/// The effort that is wished for by that word: the nearest one that Anthropic has a word for.
+fn named(wish: &Thinking) -> Option<Effort> {
+    let effort = wish.effort.filter(|effort| *effort != Effort::None);
+    effort.map(|effort| effort.max(Effort::Low))
+}
+
+/// The effort that stands beside a budget or beside no thought at all, where the model takes one.
+fn beside(wish: &Thinking, facts: &Facts, losses: &mut Losses) -> Option<Effort> {
+    // Models that think by a budget have no words for more than the third.
+    let effort = named(wish).map(|effort| effort.min(Effort::High));
+    losses.drop_if(effort.is_some() && !facts.effort_with_budget, "reasoning_effort");
+    effort.filter(|_| facts.effort_with_budget)
 }
 
 impl Think {

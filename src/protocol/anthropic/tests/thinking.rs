@@ -84,6 +84,34 @@ fn by_a_budget() {
 }
 
 #[test]
+fn an_effort_stands_beside_a_budget_where_the_model_takes_both() {
+    let one = facts(ThinkingRule::Budget);
+    let both = Facts { effort_with_budget: true, ..one.clone() };
+    let budget = |effort| Thinking {
+        mode: Some(ThinkingMode::On),
+        effort: Some(effort),
+        budget: Some(2000),
+        visible: None,
+    };
+    let kind = json!({"type": "enabled", "budget_tokens": 2000});
+    let found = said(budget(Effort::Low), &both, None);
+    assert_eq!(found, (kind.clone(), json!("low"), json!(32_000), false));
+    assert_eq!(said(budget(Effort::Max), &both, None).1, json!("high"));
+    let found = said(budget(Effort::Low), &one, None);
+    assert_eq!(found, (kind, NULL, json!(32_000), true));
+    let off = |effort| Thinking { mode: Some(ThinkingMode::Off), ..wish(Some(effort)) };
+    let found = said(off(Effort::Medium), &both, Some(9));
+    assert_eq!(found, (NULL, json!("medium"), json!(9), false));
+    assert_eq!(said(off(Effort::Medium), &one, Some(9)), (NULL, NULL, json!(9), true));
+    assert_eq!(said(off(Effort::None), &one, Some(9)), (NULL, NULL, json!(9), false));
+    let never = facts(ThinkingRule::Never);
+    assert_eq!(said(off(Effort::Medium), &never, Some(9)), (NULL, NULL, json!(9), true));
+    // It is spent on the number of tokens.
+    let found = said(wish(Some(Effort::Low)), &both, None);
+    assert_eq!((&found.0["budget_tokens"], found.1), (&json!(1024), NULL));
+}
+
+#[test]
 fn a_budget_leaves_other_things_no_room() {
     let mut request = request(wish(Some(Effort::Low)), None);
     request.sampling.temperature = Some(Json::fixed("0.5"));

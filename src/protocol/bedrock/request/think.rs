@@ -1,6 +1,7 @@
 //! How a model is asked to think.
 
 use crate::chat::Effort;
+use crate::chat::Facts;
 use crate::chat::Losses;
 use crate::chat::Thinking;
 use crate::chat::ThinkingMode;
@@ -70,29 +71,31 @@ pub fn decide(wish: &Thinking, target: &Target<'_>, given: Given, losses: &mut L
     let think = match rule {
         ThinkingRule::Unknown => plainest(wish, off, is_claude(target.model)),
         ThinkingRule::Never => {
-            lost = asked;
+            lost = asked || named(wish).is_some();
             Think::default()
         }
-        ThinkingRule::Budget if off => Think {
-            kind: target.facts.thinks_by_default.then_some(Kind::Disabled),
-            ..Think::default()
-        },
+        ThinkingRule::Budget if off => {
+            let kind = target.facts.thinks_by_default.then_some(Kind::Disabled);
+            Think { kind, effort: beside(wish, target.facts, losses), ..Think::default() }
+        }
         ThinkingRule::Budget => {
             let kind = budget(wish, given).filter(|_| !given.forced && !given.thoughtless);
             lost = kind.is_none();
-            Think { kind, ..Think::default() }
+            // Without a number of the client's own it is the effort that the budget came from.
+            let told = kind.and(wish.budget);
+            let effort = told.and_then(|_| beside(wish, target.facts, losses));
+            Think { kind, effort, ..Think::default() }
         }
         ThinkingRule::Adaptive | ThinkingRule::BetweenTools if off => {
-            let always = target.facts.always_thinks;
-            lost = always;
-            switched_off(rule, always)
+            lost = target.facts.always_thinks && rule == ThinkingRule::Adaptive;
+            switched_off(wish, target.facts)
         }
         ThinkingRule::Adaptive | ThinkingRule::BetweenTools => {
-            let kind = adaptive(wish, target);
-            lost = given.forced && kind.is_some();
-            let kind = kind.filter(|_| !given.forced);
+            let think = adaptive(wish, target.facts);
+            lost = given.forced && think.kind.is_some();
+            let kind = think.kind.filter(|_| !given.forced);
             let visible = wish.visible.filter(|_| kind == Some(Kind::Adaptive));
-            Think { kind, visible, effort: effort(wish).map(at_least_low), own: None }
+            Think { kind, visible, ..think }
         }
         ThinkingRule::Level | ThinkingRule::Effort => {
             let think = by_effort(wish, off, target.model);
@@ -111,8 +114,10 @@ pub fn is_claude(model: &str) -> bool {
 
 /// As the client says it, of a model that nothing is known about.
 fn plainest(wish: &Thinking, off: bool, claude: bool) -> Think {
+    let said = wish.effort.filter(|effort| *effort != Effort::None);
     if !claude {
-        return Think { effort: effort(wish).filter(|_| !off), ..Think::default() };
+        let effort = said.or_else(|| effort(wish)).filter(|_| !off);
+        return Think { effort, ..Think::default() };
     }
     let kind = match wish.mode {
         Some(ThinkingMode::Off) => Some(Kind::Disabled),
@@ -122,18 +127,19 @@ fn plainest(wish: &Thinking, off: bool, claude: bool) -> Think {
         None if off => Some(Kind::Disabled),
         None => wish.budget.map(Kind::Enabled),
     };
-    let effort = wish.effort.filter(|_| wish.mode.is_some() || !off);
-    Think { kind, visible: wish.visible.filter(|_| kind.is_some()), effort, own: None }
+    Think { kind, visible: wish.visible.filter(|_| kind.is_some()), effort: said, own: None }
 }
 
-fn switched_off(rule: ThinkingRule, always: bool) -> Think {
-    if rule == ThinkingRule::BetweenTools {
-        return Think { kind: Some(Kind::BetweenTools), ..Think::default() };
+fn switched_off(wish: &Thinking, facts: &Facts) -> Think {
+    // Without thinking the model does not work harder than this.
+    let effort = named(wish).map(|effort| effort.min(Effort::High));
+    if facts.thinking == ThinkingRule::BetweenTools {
+        return Think { kind: Some(Kind::BetweenTools), effort, ..Think::default() };
     }
-    if always {
+    if facts.always_thinks {
         return Think { effort: Some(Effort::Low), ..Think::default() };
     }
-    Think { kind: Some(Kind::Disabled), ..Think::default() }
+    Think { kind: Some(Kind::Disabled), effort, ..Think::default() }
 }
 
 /// By a number of tokens, which must leave room for the answer.
@@ -155,14 +161,16 @@ fn budget(wish: &Thinking, given: Given) -> Option<Kind> {
     (budget <= most).then_some(Kind::Enabled(budget))
 }
 
-fn adaptive(wish: &Thinking, target: &Target<'_>) -> Option<Kind> {
-    if wish.mode == Some(ThinkingMode::BetweenTools)
-        && target.facts.thinking == ThinkingRule::BetweenTools
+/// As the model sees fit, steered by an effort.
+fn adaptive(wish: &Thinking, facts: &Facts) -> Think {
+    let effort = effort(wish);
+    if wish.mode == Some(ThinkingMode::BetweenTools) && facts.thinking == ThinkingRule::BetweenTools
     {
-        return Some(Kind::BetweenTools);
+        let effort = effort.map(|effort| effort.min(Effort::High));
+        return Think { kind: Some(Kind::BetweenTools), effort, ..Think::default() };
     }
-    let shown = wish.visible.is_some();
-    (!target.facts.thinks_by_default || shown).then_some(Kind::Adaptive)
+    let told = !facts.thinks_by_default || wish.visible.is_some();
+    Think { kind: told.then_some(Kind::Adaptive), effort, ..Think::default() }
 }
 
 /// The effort that is wished for, or that a number of tokens means.
@@ -172,7 +180,20 @@ fn effort(wish: &Thinking) -> Option<Effort> {
         1025..=8192 => Effort::Medium,
         8193.. => Effort::High,
     };
-    wish.effort.or_else(|| wish.budget.map(by_budget))
+    named(wish).or_else(|| wish.budget.map(by_budget))
+}
+
+/// The effort that is wished for by that word, of those that models have words for.
+fn named(wish: &Thinking) -> Option<Effort> {
+    wish.effort.filter(|effort| *effort != Effort::None).map(at_least_low)
+}
+
+/// The effort that stands beside a budget or beside no thought at all, where the model takes one.
+fn beside(wish: &Thinking, facts: &Facts, losses: &mut Losses) -> Option<Effort> {
+    // Models that think by a budget have no words for more than the third.
+    let effort = named(wish).map(|effort| effort.min(Effort::High));
+    losses.drop_if(effort.is_some() && !facts.effort_with_budget, "reasoning_effort");
+    effort.filter(|_| facts.effort_with_budget)
 }
 
 fn at_least_low(effort: Effort) -> Effort {

@@ -94,6 +94,55 @@ fn thinking_is_asked_for_in_the_models_way() {
 }
 
 #[test]
+fn an_effort_stands_beside_what_else_is_said() {
+    use ThinkingRule as Rule;
+    let with = |effort, thinking| Thinking { effort: Some(effort), ..thinking };
+    let off = |effort| with(effort, mode(ThinkingMode::Off));
+    let for_3000 = |effort| {
+        let budget = Thinking { budget: Some(3000), ..mode(ThinkingMode::On) };
+        with(effort, budget)
+    };
+    let between = |effort| with(effort, mode(ThinkingMode::BetweenTools));
+    let both = Facts { effort_with_budget: true, ..thinks(Rule::Budget) };
+    let always = Facts { always_thinks: true, ..thinks(Rule::Adaptive) };
+    for (facts, wish, kind, level, lost) in [
+        (&both, for_3000(Effort::Low), "enabled", "low", false),
+        (&both, for_3000(Effort::Max), "enabled", "high", false),
+        (&both, for_3000(Effort::None), "enabled", "", false),
+        (&both, off(Effort::Medium), "", "medium", false),
+        // It is spent on the number of tokens.
+        (&both, effort(Effort::Medium), "enabled", "", false),
+        (&thinks(Rule::Budget), for_3000(Effort::Low), "enabled", "", true),
+        (&thinks(Rule::Budget), off(Effort::Medium), "", "", true),
+        (&thinks(Rule::Budget), off(Effort::None), "", "", false),
+        (&thinks(Rule::Never), off(Effort::Medium), "", "", true),
+        (&thinks(Rule::Adaptive), off(Effort::Max), "disabled", "high", false),
+        (&thinks(Rule::Adaptive), off(Effort::None), "disabled", "", false),
+        (&thinks(Rule::Adaptive), for_3000(Effort::Max), "adaptive", "max", false),
+        (&always, off(Effort::Medium), "", "low", true),
+        (&thinks(Rule::BetweenTools), off(Effort::Low), "between_tools", "low", false),
+        (&thinks(Rule::BetweenTools), between(Effort::Max), "between_tools", "high", false),
+        (&thinks(Rule::Unknown), off(Effort::None), "disabled", "", false),
+        (&thinks(Rule::Unknown), off(Effort::Minimal), "disabled", "minimal", false),
+    ] {
+        let (body, losses) = written(&Request { thinking: wish, ..ask() }, CLAUDE, facts).unwrap();
+        let quoted = |word: &str| match word {
+            "" => String::new(),
+            word => format!("\"{word}\""),
+        };
+        let label = format!("{:?} {wish:?}", facts.thinking);
+        assert_eq!(
+            at(&body, "additionalModelRequestFields.thinking.type"),
+            quoted(kind),
+            "{label}"
+        );
+        assert_eq!(at(&body, "outputConfig.effort"), quoted(level), "{label}");
+        assert_eq!(losses == ["reasoning_effort"], lost, "{label} {losses:?}");
+        assert_eq!(losses.len(), usize::from(lost), "{label}");
+    }
+}
+
+#[test]
 fn a_thought_leaves_room_for_the_answer() {
     let facts = thinks(ThinkingRule::Budget);
     let with = |max_tokens, thinking| {
