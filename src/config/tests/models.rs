@@ -168,6 +168,20 @@ fn thoughts_go_back_to_who_asks_for_them() {
 }
 
 #[test]
+fn some_models_of_bedrock_think_by_an_effort() {
+    let models = built_in();
+    for (name, thinking, always) in [
+        ("us.amazon.nova-2-lite-v1:0", ThinkingRule::Effort, false),
+        ("us.amazon.nova-pro-v1:0", ThinkingRule::Never, false),
+        ("openai.gpt-oss-120b-1:0", ThinkingRule::Effort, true),
+        ("global.openai.gpt-6-sol", ThinkingRule::Effort, false),
+    ] {
+        let facts = models.facts(Protocol::Bedrock, name);
+        assert_eq!((facts.thinking, facts.always_thinks), (thinking, always), "{name}");
+    }
+}
+
+#[test]
 fn a_tag_of_ollama_is_the_latest_unless_it_is_said() {
     let models = built_in();
     let thinking = |protocol, name| models.facts(protocol, name).thinking;

@@ -21,6 +21,9 @@ use crate::protocol::bedrock::request::tools::Shape;
 /// Most pairs of `requestMetadata`.
 const MAX_PAIRS: usize = 16;
 
+/// The names by which models are told to think.
+const THINKING: [&str; 4] = ["thinking", "reasoningConfig", "reasoning", "reasoning_effort"];
+
 /// Bedrock's own members of the object `within`, with their names in it.
 fn own_of<'r, 'a>(
     request: &'r Request<'a>,
@@ -84,13 +87,14 @@ fn write_sampling(
 ) {
     let facts = target.facts;
     let restricted = restricts(think, target);
+    let taken = facts.sampling && !think.fixes();
     let number = |json: &Json<'_>| -> Option<f64> {
         std::str::from_utf8(json.raw()).ok().and_then(|text| text.parse().ok())
     };
     let mut warm = false;
     if let Some(temperature) = &request.sampling.temperature {
         let told = number(temperature).unwrap_or(1.0);
-        if !facts.sampling || (restricted && told < 1.0) {
+        if !taken || (restricted && told < 1.0) {
             losses.drop("temperature");
         } else {
             losses.drop_if(told > 1.0, "temperature");
@@ -106,7 +110,7 @@ fn write_sampling(
     if let Some(top_p) = &request.sampling.top_p {
         let low = number(top_p).is_some_and(|told| told < 0.95);
         let second = warm && !facts.sampling_together;
-        if !facts.sampling || second || (restricted && low) {
+        if !taken || second || (restricted && low) {
             losses.drop("top_p");
         } else {
             top_p.write(config.key("topP"));
@@ -132,8 +136,8 @@ pub fn write_additional(
 ) -> Result<(), Error> {
     const FIELD: &str = "additionalModelRequestFields";
     body.section(FIELD, |fields| {
-        let has = |wanted: &str| own_of(request, FIELD).any(|(name, _)| name == wanted);
-        if !has("thinking") {
+        let said = |(name, _): (&str, _)| THINKING.contains(&name);
+        if !own_of(request, FIELD).any(said) {
             think.write(fields);
         }
         if let Some(top_k) = &request.sampling.top_k {

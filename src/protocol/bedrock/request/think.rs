@@ -41,10 +41,12 @@ pub enum Kind {
 /// A field of a model's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Own {
-    /// OpenAI's models: `reasoning_effort`.
+    /// OpenAI's open models: `reasoning_effort`.
+    Open(Effort),
+    /// OpenAI's others, which refuse that one: `reasoning.effort`.
     Openai(Effort),
-    /// Nova: `reasoningConfig`.
-    Nova(Effort),
+    /// Nova: `reasoningConfig`; none is that it does not think.
+    Nova(Option<Effort>),
 }
 
 /// What else bears on it.
@@ -69,7 +71,12 @@ pub fn decide(wish: &Thinking, target: &Target<'_>, given: Given, losses: &mut L
     }
     let mut lost = false;
     let think = match rule {
-        ThinkingRule::Unknown => plainest(wish, off, is_claude(target.model)),
+        ThinkingRule::Unknown if is_claude(target.model) => plainest(wish, off),
+        ThinkingRule::Unknown => {
+            // Most do not think, and there is no word for it that all would take.
+            lost = off;
+            foreign(wish, off)
+        }
         ThinkingRule::Never => {
             lost = asked || named(wish).is_some();
             Think::default()
@@ -97,11 +104,7 @@ pub fn decide(wish: &Thinking, target: &Target<'_>, given: Given, losses: &mut L
             let visible = wish.visible.filter(|_| kind == Some(Kind::Adaptive));
             Think { kind, visible, ..think }
         }
-        ThinkingRule::Level | ThinkingRule::Effort => {
-            let think = by_effort(wish, off, target.model);
-            lost = off && think.own.is_some();
-            think
-        }
+        ThinkingRule::Level | ThinkingRule::Effort => by_effort(wish, off, target, given, losses),
     };
     losses.drop_if(lost, "reasoning_effort");
     think
@@ -112,13 +115,16 @@ pub fn is_claude(model: &str) -> bool {
     model.contains("anthropic") || model.contains("claude")
 }
 
-/// As the client says it, of a model that nothing is known about.
-fn plainest(wish: &Thinking, off: bool, claude: bool) -> Think {
+/// As the client says it, of another's model that nothing is known about.
+fn foreign(wish: &Thinking, off: bool) -> Think {
     let said = wish.effort.filter(|effort| *effort != Effort::None);
-    if !claude {
-        let effort = said.or_else(|| effort(wish)).filter(|_| !off);
-        return Think { effort, ..Think::default() };
-    }
+    let effort = said.or_else(|| effort(wish)).or_else(|| middle(wish));
+    Think { effort: effort.filter(|_| !off), ..Think::default() }
+}
+
+/// As the client says it, of a Claude that nothing is known about.
+fn plainest(wish: &Thinking, off: bool) -> Think {
+    let effort = wish.effort.filter(|effort| *effort != Effort::None);
     let kind = match wish.mode {
         Some(ThinkingMode::Off) => Some(Kind::Disabled),
         Some(ThinkingMode::Adaptive) => Some(Kind::Adaptive),
@@ -127,7 +133,7 @@ fn plainest(wish: &Thinking, off: bool, claude: bool) -> Think {
         None if off => Some(Kind::Disabled),
         None => wish.budget.map(Kind::Enabled),
     };
-    Think { kind, visible: wish.visible.filter(|_| kind.is_some()), effort: said, own: None }
+    Think { kind, visible: wish.visible.filter(|_| kind.is_some()), effort, own: None }
 }
 
 fn switched_off(wish: &Thinking, facts: &Facts) -> Think {
@@ -200,28 +206,70 @@ fn at_least_low(effort: Effort) -> Effort {
     effort.max(Effort::Low)
 }
 
-/// Models that take an effort in words of their own.
-fn by_effort(wish: &Thinking, off: bool, model: &str) -> Think {
-    let effort = if off { Some(Effort::Low) } else { effort(wish) };
-    if model.contains("openai.") {
-        let effort = effort.map(|effort| at_least_low(effort).min(Effort::High));
-        return Think { own: effort.map(Own::Openai), ..Think::default() };
+/// Models that take an effort, in words of their own or in Converse's.
+fn by_effort(
+    wish: &Thinking,
+    off: bool,
+    target: &Target<'_>,
+    given: Given,
+    losses: &mut Losses,
+) -> Think {
+    let facts = target.facts;
+    if target.model.contains("nova") {
+        return nova(wish, off, facts, given, losses);
     }
+    let own = target.model.contains("openai.");
+    let open = own && target.model.contains("gpt-oss");
+    let always = open || facts.always_thinks;
+    // Converse itself has no word for no thought at all.
+    losses.drop_if(off && (always || !own && facts.thinks_by_default), "reasoning_effort");
+    let effort = match off {
+        true if !own => return Think::default(),
+        true if always => Some(Effort::Low),
+        true => Some(Effort::None),
+        false => effort(wish).or_else(|| middle(wish)),
+    };
+    match (effort, open) {
+        (Some(effort), true) => Own::Open(effort.min(Effort::High)).into(),
+        (Some(effort), false) if own => Own::Openai(effort).into(),
+        (effort, _) => Think { effort, ..Think::default() },
+    }
+}
+
+/// Nova 2, which takes neither a limit nor a choice of tokens with the highest effort.
+fn nova(wish: &Thinking, off: bool, facts: &Facts, given: Given, losses: &mut Losses) -> Think {
     if off {
-        return Think::default();
+        losses.drop_if(facts.always_thinks, "reasoning_effort");
+        let own = facts.thinks_by_default.then_some(Own::Nova(None));
+        return Think { own, ..Think::default() };
     }
-    if model.contains("nova") {
-        let effort = effort.unwrap_or(Effort::Medium);
-        let own = Own::Nova(at_least_low(effort).min(Effort::High));
-        return Think { own: Some(own), ..Think::default() };
+    let effort = effort(wish).unwrap_or(Effort::Medium).min(Effort::High);
+    // A limit is a promise, an effort a wish.
+    let limited = effort == Effort::High && given.max_tokens.is_some();
+    losses.drop_if(limited, "reasoning_effort");
+    Own::Nova(Some(if limited { Effort::Medium } else { effort })).into()
+}
+
+/// The effort that it means to think and to say no more of it.
+fn middle(wish: &Thinking) -> Option<Effort> {
+    (wish.mode == Some(ThinkingMode::On)).then_some(Effort::Medium)
+}
+
+impl From<Own> for Think {
+    fn from(own: Own) -> Self {
+        Self { own: Some(own), ..Self::default() }
     }
-    Think { effort, ..Think::default() }
 }
 
 impl Think {
     /// Whether the model thinks in a way that restricts how tokens are chosen and tools are forced.
     pub const fn restricts(&self) -> bool {
         matches!(self.kind, Some(Kind::Enabled(_) | Kind::Adaptive))
+    }
+
+    /// Whether it lets nobody choose how tokens are chosen.
+    pub const fn fixes(&self) -> bool {
+        matches!(self.own, Some(Own::Nova(Some(Effort::High))))
     }
 
     /// Writes what stands in `additionalModelRequestFields`.
@@ -246,11 +294,18 @@ impl Think {
             inner.close();
         }
         match self.own {
-            Some(Own::Openai(effort)) => fields.word("reasoning_effort", effort.as_str()),
+            Some(Own::Open(effort)) => fields.word("reasoning_effort", effort.as_str()),
+            Some(Own::Openai(effort)) => {
+                let mut inner = Object::open(fields.key("reasoning"));
+                inner.word("effort", effort.as_str());
+                inner.close();
+            }
             Some(Own::Nova(effort)) => {
                 let mut inner = Object::open(fields.key("reasoningConfig"));
-                inner.word("type", "enabled");
-                inner.word("maxReasoningEffort", effort.as_str());
+                inner.word("type", if effort.is_some() { "enabled" } else { "disabled" });
+                if let Some(effort) = effort {
+                    inner.word("maxReasoningEffort", effort.as_str());
+                }
                 inner.close();
             }
             None => {}

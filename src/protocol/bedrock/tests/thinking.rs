@@ -3,6 +3,7 @@
 use super::{CLAUDE, at, written};
 use crate::chat::*;
 use crate::protocol::bedrock::FORMAT_TOOL;
+use crate::protocol::bedrock::request;
 
 fn ask() -> Request<'static> {
     let turn = Turn::new(Role::User, vec![Part::text(Text::plain("q"))]);
@@ -61,23 +62,13 @@ fn thinking_is_asked_for_in_the_models_way() {
         (CLAUDE, always(Rule::Adaptive), effort(Effort::None), "", "low", lost),
         (CLAUDE, thinks(Rule::BetweenTools), mode(ThinkingMode::Off), between, "", none),
         (CLAUDE, thinks(Rule::BetweenTools), mode(ThinkingMode::BetweenTools), between, "", none),
-        (
-            "openai.o",
-            thinks(Rule::Effort),
-            effort(Effort::Max),
-            r#"{"reasoning_effort":"high"}"#,
-            "",
-            none,
-        ),
-        (
-            "amazon.nova-2",
-            thinks(Rule::Level),
-            low,
-            r#"{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"low"}}"#,
-            "",
-            none,
-        ),
         ("x.y", thinks(Rule::Level), low, "", "low", none),
+        ("x.y", thinks(Rule::Effort), effort(Effort::None), "", "", none),
+        ("x.y", on_by_default(Rule::Effort), effort(Effort::None), "", "", lost),
+        ("x.y", thinks(Rule::Unknown), effort(Effort::None), "", "", lost),
+        ("x.y", thinks(Rule::Unknown), mode(ThinkingMode::Off), "", "", lost),
+        ("x.y", thinks(Rule::Unknown), mode(ThinkingMode::On), "", "medium", none),
+        ("x.y", thinks(Rule::Unknown), effort(Effort::Minimal), "", "minimal", none),
     ] {
         let level = if level.is_empty() { String::new() } else { format!("\"{level}\"") };
         let losses: Vec<String> = losses.iter().map(|name| (*name).to_owned()).collect();
@@ -91,6 +82,87 @@ fn thinking_is_asked_for_in_the_models_way() {
     let shown = Thinking { visible: Some(true), ..high };
     let expected = r#"{"thinking":{"type":"adaptive","display":"summarized"}}"#;
     assert_eq!(said(CLAUDE, &on_by_default(Rule::Adaptive), shown).0, expected);
+}
+
+#[test]
+fn others_than_claude_have_words_of_their_own() {
+    let off = effort(Effort::None);
+    let nova = |facts: &str| format!(r#"{{"reasoningConfig":{{"type":{facts}}}}}"#);
+    let at_effort = |effort: &str| nova(&format!(r#""enabled","maxReasoningEffort":"{effort}""#));
+    let open = |effort: &str| format!(r#"{{"reasoning_effort":"{effort}"}}"#);
+    let other = |effort: &str| format!(r#"{{"reasoning":{{"effort":"{effort}"}}}}"#);
+    let (lite, oss) = ("us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0");
+    let (five, six) = ("us.openai.gpt-5-pro", "global.openai.gpt-6-sol");
+    let free = thinks(ThinkingRule::Effort);
+    let always = Facts { always_thinks: true, ..free.clone() };
+    for (model, wish, fields, lost) in [
+        (lite, effort(Effort::Minimal), at_effort("low"), false),
+        (lite, mode(ThinkingMode::On), at_effort("medium"), false),
+        (lite, effort(Effort::Max), at_effort("high"), false),
+        (lite, off, String::new(), false),
+        (oss, effort(Effort::Minimal), open("low"), false),
+        (oss, mode(ThinkingMode::On), open("medium"), false),
+        (oss, effort(Effort::Max), open("high"), false),
+        (oss, off, open("low"), true),
+        (six, effort(Effort::Minimal), other("low"), false),
+        (six, effort(Effort::Max), other("max"), false),
+        (six, off, other("none"), false),
+        (six, mode(ThinkingMode::Off), other("none"), false),
+        (five, off, other("low"), true),
+    ] {
+        let facts = if model == five { &always } else { &free };
+        let losses: &[&str] = if lost { &["reasoning_effort"] } else { &[] };
+        let (found, level, told) = said(model, facts, wish);
+        assert_eq!((found, level.as_str()), (fields, ""), "{model} {wish:?}");
+        assert_eq!(told, losses, "{model} {wish:?}");
+    }
+    let facts = Facts { thinks_by_default: true, ..thinks(ThinkingRule::Effort) };
+    assert_eq!(said(lite, &facts, off).0, nova("\"disabled\""));
+}
+
+/// With the highest effort the service refuses a limit and any choice of tokens.
+#[test]
+fn nova_thinks_its_hardest_only_without_a_limit() {
+    let facts = thinks(ThinkingRule::Effort);
+    let sampling = Sampling {
+        temperature: Some(Json::fixed("0.5")),
+        top_p: Some(Json::fixed("0.5")),
+        ..Sampling::default()
+    };
+    let free = Request { thinking: effort(Effort::High), sampling, ..ask() };
+    let at_most = Request { max_tokens: Some(9000), ..free.clone() };
+    let level = "additionalModelRequestFields.reasoningConfig.maxReasoningEffort";
+    for (request, effort, config, lost) in [
+        (&free, "\"high\"", "", &["temperature", "top_p"][..]),
+        (
+            &at_most,
+            "\"medium\"",
+            r#"{"maxTokens":9000,"temperature":0.5,"topP":0.5}"#,
+            &["reasoning_effort"][..],
+        ),
+    ] {
+        let (body, losses) = written(request, "amazon.nova-2-lite-v1:0", &facts).unwrap();
+        assert_eq!(
+            (at(&body, level).as_str(), at(&body, "inferenceConfig").as_str()),
+            (effort, config)
+        );
+        assert_eq!(losses, lost);
+    }
+}
+
+#[test]
+fn what_the_client_says_in_the_models_words_is_said_once() {
+    for name in ["thinking", "reasoningConfig", "reasoning", "reasoning_effort"] {
+        let body = format!(
+            r#"{{"messages":[],"outputConfig":{{"effort":"low"}},"additionalModelRequestFields":{{"{name}":{{"a":1}}}}}}"#
+        );
+        let request = request::read(body.as_bytes()).unwrap();
+        for model in ["amazon.nova-2-lite-v1:0", "openai.gpt-oss-20b", "openai.gpt-6"] {
+            let (body, _) = written(&request, model, &thinks(ThinkingRule::Effort)).unwrap();
+            let fields = at(&body, "additionalModelRequestFields");
+            assert_eq!(fields, format!(r#"{{"{name}":{{"a":1}}}}"#), "{model}");
+        }
+    }
 }
 
 #[test]
