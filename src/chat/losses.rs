@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::chat::Extra;
+use crate::chat::Json;
+use crate::chat::Protocol;
+
 /// Most names kept: a header's worth.
 const MAX: usize = 32;
 
@@ -25,6 +29,19 @@ impl Losses {
         if present {
             self.drop(field);
         }
+    }
+
+    /// Notes a member that only another protocol has words for, unless it says nothing.
+    pub fn drop_extra(&mut self, extra: &Extra<'_>) {
+        if matters(extra) {
+            self.drop(extra.name.clone().into_owned());
+        }
+    }
+
+    /// Notes a number, unless it is the one that counts where nothing is said.
+    pub fn drop_number(&mut self, number: Option<&Json<'_>>, usual: f64, field: &'static str) {
+        let other = |number: f64| (number - usual).abs() > f64::EPSILON;
+        self.drop_if(number.is_some_and(|json| json.number().is_none_or(other)), field);
     }
 
     /// The names, in the order they were noted.
@@ -54,9 +71,28 @@ impl Losses {
     }
 }
 
+/// Whether a member makes a difference to the one whose words it is in.
+fn matters(extra: &Extra<'_>) -> bool {
+    let value = extra.value.value();
+    match (extra.by, &*extra.name) {
+        // Without any options it is still wished for.
+        (Protocol::Openai, "web_search_options") => true,
+        // What an answer rested on: a client sends it back with the answer, and nobody reads it.
+        (Protocol::Openai, "annotations") => false,
+        (Protocol::Openai, "store") => value.as_bool() != Some(false),
+        (Protocol::Openai, "modalities") => {
+            !value.elements().all(|each| each.as_str().is_some_and(|each| each.is("text")))
+        }
+        (_, _) => !extra.value.is_empty(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Losses;
+    use crate::chat::Extra;
+    use crate::chat::Json;
+    use crate::chat::Protocol;
 
     #[test]
     fn each_is_named_once_and_a_header_can_hold_it() {
@@ -68,6 +104,46 @@ mod tests {
         let mut out = Vec::new();
         losses.write(&mut out);
         assert_eq!(out, b"seed, a__b____");
+    }
+
+    #[test]
+    fn what_says_nothing_is_not_missed() {
+        let mut losses = Losses::default();
+        let told = |by, name: &'static str, value| {
+            let mut losses = Losses::default();
+            losses.drop_extra(&Extra { by, name: name.into(), value: Json::fixed(value) });
+            losses == Losses { names: vec![name.into()] }
+        };
+        let (openai, other) = (Protocol::Openai, Protocol::Gemini);
+        for (by, name, value, matters) in [
+            (openai, "logit_bias", "{}", false),
+            (openai, "logit_bias", "{ }", false),
+            (openai, "logit_bias", r#"{"1":2}"#, true),
+            (openai, "x", "[ ]", false),
+            (openai, "x", r#""""#, false),
+            (openai, "x", "null", false),
+            (openai, "x", "false", true),
+            (openai, "x", "0", true),
+            (openai, "store", "false", false),
+            (openai, "store", "true", true),
+            (other, "store", "false", true),
+            (openai, "modalities", r#"["text"]"#, false),
+            (openai, "modalities", r#"["text","audio"]"#, true),
+            (openai, "modalities", "[1]", true),
+            (openai, "annotations", "[]", false),
+            (openai, "annotations", r#"[{"type":"url_citation"}]"#, false),
+            (openai, "web_search_options", "{}", true),
+        ] {
+            assert_eq!(told(by, name, value), matters, "{name} {value}");
+        }
+        for number in ["0", "0.0", "-0", "0e3"] {
+            losses.drop_number(Some(&Json::fixed(number)), 0.0, "n");
+        }
+        losses.drop_number(None, 0.0, "n");
+        assert!(losses.is_empty());
+        losses.drop_number(Some(&Json::fixed("0.1")), 0.0, "n");
+        losses.drop_number(Some(&Json::fixed("\"0\"")), 0.0, "text");
+        assert_eq!(losses.names(), ["n", "text"]);
     }
 
     #[test]

@@ -175,6 +175,25 @@ impl<'a> Json<'a> {
         &self.0
     }
 
+    /// Whether it is null, or a text, a list or an object with nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let value = self.value();
+        match value.kind() {
+            Kind::Null => true,
+            Kind::String => value.as_str().is_some_and(|text| text.raw().is_empty()),
+            Kind::Array => value.is_empty_array(),
+            Kind::Object => value.members().next().is_none(),
+            Kind::Bool | Kind::Number => false,
+        }
+    }
+
+    /// The number that it is.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        std::str::from_utf8(&self.0).ok()?.parse().ok()
+    }
+
     /// To look into.
     #[must_use]
     pub fn value(&self) -> Value<'_> {

@@ -138,12 +138,12 @@ fn write_citation(citation: &Citation<'_>, out: &mut Vec<u8>) {
 /// Whether all of a text's `citations` are of [`write_citation`]'s making: Anthropic, which has its
 /// own index of what it found, takes none without.
 fn are_made_up(citations: Value<'_>) -> bool {
-    let empty = |citation: Value<'_>| {
-        let index = citation.get("encrypted_index").and_then(Value::as_str);
-        index.is_some_and(|index| index.raw().is_empty())
+    let blank = |citation: Value<'_>, name| {
+        citation.get(name).and_then(Value::as_str).is_some_and(|text| text.raw().is_empty())
     };
     let mut citations = citations.elements().peekable();
-    citations.peek().is_some() && citations.all(empty)
+    citations.peek().is_some()
+        && citations.all(|one| blank(one, "cited_text") && blank(one, "encrypted_index"))
 }
 
 /// A tool's name within the pattern of this protocol.

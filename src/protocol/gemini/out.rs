@@ -57,7 +57,7 @@ pub(super) fn extras(out: &mut Vec<u8>, extras: &[Extra<'_>], losses: &mut Losse
         match one.by {
             Protocol::Gemini => extra(out, &one.name, one),
             Protocol::Openai | Protocol::Anthropic | Protocol::Bedrock | Protocol::Ollama => {
-                losses.drop(one.name.clone().into_owned());
+                losses.drop_extra(one);
             }
         }
     }

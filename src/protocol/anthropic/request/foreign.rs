@@ -79,8 +79,14 @@ mod tests {
             (r#"{"type":"redacted_thinking","data":"crabllm.bedrock.XyZ="}"#, everywhere),
             (r#"{"type":"tool_use","id":"t","name":"n","input":{"type":"thinking"}}"#, nowhere),
             (r#"{"type":"text","text":"t","citations":[]}"#, nowhere),
-            (r#"{"type":"text","text":"t","citations":[{"encrypted_index":"e"}]}"#, nowhere),
-            (r#"{"type":"text","text":"t","citations":[{"encrypted_index":""}]}"#, everywhere),
+            (
+                r#"{"type":"text","text":"t","citations":[{"cited_text":"","encrypted_index":"e"}]}"#,
+                nowhere,
+            ),
+            (
+                r#"{"type":"text","text":"t","citations":[{"cited_text":"","encrypted_index":""}]}"#,
+                everywhere,
+            ),
             (r#""crabllm.gemini.x""#, nowhere),
         ] {
             assert_eq!(foreign(block), expected, "{block}");

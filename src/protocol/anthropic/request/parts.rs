@@ -159,7 +159,7 @@ impl Blocks<'_> {
             if is_own(extra) {
                 extra.value.write(block.any_key(&extra.name));
             } else {
-                self.losses.drop(extra.name.clone().into_owned());
+                self.losses.drop_extra(extra);
             }
         }
     }

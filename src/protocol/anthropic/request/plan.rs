@@ -216,7 +216,7 @@ fn own_extras<'r, 'a>(turn: &'r Turn<'a>, losses: &mut Losses) -> Vec<&'r Extra<
     // That instructions are a developer's makes no difference here.
     let told = |extra: &Extra<'_>| turn.role != Role::System || extra.name != "role";
     for extra in turn.extra.iter().filter(|extra| !is_own(extra) && told(extra)) {
-        losses.drop(extra.name.clone().into_owned());
+        losses.drop_extra(extra);
     }
     turn.extra.iter().filter(|extra| is_own(extra)).collect()
 }
@@ -242,7 +242,7 @@ fn item<'r, 'a>(
         (Content::Thinking(_) | Content::Redacted, Role::System | Role::User) => Ok(None),
         (Content::Other(extra), _) if is_own(extra) => Ok(Some(Item::Part(part))),
         (Content::Other(extra), Role::Assistant) => {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
             Ok(None)
         }
         (Content::Other(extra), Role::User | Role::System) => {

@@ -90,10 +90,9 @@ pub fn write_sampling(
     let restricted = known && think.restricts();
     let mut warm = false;
     if let Some(temperature) = &request.sampling.temperature {
-        let told = number(temperature);
+        let told = temperature.number().unwrap_or(1.0);
         if !facts.sampling || (restricted && told < 1.0) {
-            // What is used anyway is not missed.
-            losses.drop_if((told - 1.0).abs() > f64::EPSILON, "temperature");
+            losses.drop_number(Some(temperature), 1.0, "temperature");
         } else if told > 1.0 {
             losses.drop("temperature");
             body.number("temperature", 1);
@@ -104,10 +103,10 @@ pub fn write_sampling(
         }
     }
     if let Some(top_p) = &request.sampling.top_p {
-        let told = number(top_p);
+        let told = top_p.number().unwrap_or(1.0);
         let second = warm && !facts.sampling_together;
         if !facts.sampling || second || (restricted && told < 0.95) {
-            losses.drop_if(told < 1.0, "top_p");
+            losses.drop_number(Some(top_p), 1.0, "top_p");
         } else {
             top_p.write(body.key("top_p"));
         }
@@ -119,10 +118,6 @@ pub fn write_sampling(
             top_k.write(body.key("top_k"));
         }
     }
-}
-
-fn number(json: &Json<'_>) -> f64 {
-    std::str::from_utf8(json.raw()).ok().and_then(|text| text.parse().ok()).unwrap_or(1.0)
 }
 
 /// Writes `metadata`, `service_tier` and what is Anthropic's own.
@@ -165,16 +160,17 @@ pub fn one_answer(request: &Request<'_>) -> Result<(), Error> {
 /// Tells what Anthropic has no words for.
 pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
     let sampling = &request.sampling;
-    losses.drop_if(sampling.min_p.is_some(), "min_p");
+    losses.drop_number(sampling.min_p.as_ref(), 0.0, "min_p");
     losses.drop_if(sampling.seed.is_some(), "seed");
-    losses.drop_if(sampling.presence_penalty.is_some(), "presence_penalty");
-    losses.drop_if(sampling.frequency_penalty.is_some(), "frequency_penalty");
+    losses.drop_number(sampling.presence_penalty.as_ref(), 0.0, "presence_penalty");
+    losses.drop_number(sampling.frequency_penalty.as_ref(), 0.0, "frequency_penalty");
     losses.drop_if(request.logprobs == Some(true), "logprobs");
     losses.drop_if(request.top_logprobs.is_some_and(|n| n > 0), "top_logprobs");
-    losses.drop_if(request.metadata.is_some(), "metadata");
+    let says = |metadata: &Json<'_>| !metadata.is_empty();
+    losses.drop_if(request.metadata.as_ref().is_some_and(says), "metadata");
     // Usage is told in every stream, so nothing is lost of a wish for it.
     let foreign = request.extra.iter().filter(|extra| !is_own(extra));
     for extra in foreign.filter(|extra| extra.name != "stream_options") {
-        losses.drop(extra.name.clone().into_owned());
+        losses.drop_extra(extra);
     }
 }

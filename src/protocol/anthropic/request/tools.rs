@@ -239,7 +239,7 @@ fn write_tool(
         if is_own(extra) {
             extra.value.write(object.any_key(&extra.name));
         } else {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         }
     }
     object.close();

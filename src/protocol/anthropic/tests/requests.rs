@@ -208,6 +208,31 @@ fn older_spellings_and_empty_things() {
     assert!(request.extra.is_empty());
 }
 
+/// As the gateway writes them of other providers' answers, which a client sends back.
+#[test]
+fn sources_without_what_was_cited_say_nothing() {
+    let source = |cited: &str, index: &str| {
+        format!(
+            r#"{{"type":"web_search_result_location","url":"u","cited_text":"{cited}","encrypted_index":"{index}"}}"#
+        )
+    };
+    let extras = |citations: &str| {
+        let body = user(&format!(r#"{{"type":"text","text":"a","citations":{citations}}}"#));
+        read(body.as_bytes()).unwrap().turns[0].parts[0].extra.len()
+    };
+    let (ours, theirs) = (source("", ""), source("won", "Eo8B"));
+    for (sources, kept) in [
+        (String::new(), false),
+        (format!("{ours},{ours}"), false),
+        (theirs.clone(), true),
+        (format!("{ours},{theirs}"), true),
+        (r#"{"type":"char_location","cited_text":""}"#.to_owned(), true),
+    ] {
+        assert_eq!(extras(&format!("[{sources}]")) > 0, kept, "{sources}");
+    }
+    assert_eq!(extras("5"), 1, "it is for the model's server to say what it thinks of it");
+}
+
 #[test]
 fn what_is_wrong_is_named() {
     let message = |content: &str| user(content);
@@ -256,20 +281,4 @@ fn a_count_needs_no_limit() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
     assert_eq!(count::read_request(body.as_bytes()).unwrap().turns.len(), 1);
     assert!(count::read_request(b"{}").is_err());
-}
-
-#[test]
-fn sources_of_the_gateways_making_are_none() {
-    let extras = |citations: &str| {
-        let block = format!(r#"{{"type":"text","text":"t","citations":{citations}}}"#);
-        let body = format!(
-            r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"assistant","content":[{block}]}}]}}"#
-        );
-        read(body.as_bytes()).unwrap().turns[0].parts[0].extra.len()
-    };
-    let (made_up, own) = (r#"{"url":"u","encrypted_index":""}"#, r#"{"encrypted_index":"e"}"#);
-    assert_eq!(extras(&format!("[{made_up},{made_up}]")), 0);
-    assert_eq!(extras("[]"), 0);
-    assert_eq!(extras(&format!("[{made_up},{own}]")), 1);
-    assert_eq!(extras("5"), 1, "it is for the model's server to say what it thinks of it");
 }

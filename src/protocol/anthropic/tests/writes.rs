@@ -310,14 +310,14 @@ fn what_cannot_be_said_is_told() {
     request.choices = Some(1);
     request.logprobs = Some(true);
     request.top_logprobs = Some(3);
-    request.metadata = Some(Json::fixed("{}"));
+    request.metadata = Some(Json::fixed(r#"{"a":"b"}"#));
     request.tier = Some(Text::plain("flex"));
     request.user = Some(Text::plain("me"));
     request.stop = vec![Text::plain("\n"), Text::plain("END")];
     let foreign = |name: &'static str| Extra {
         by: Protocol::Openai,
         name: name.into(),
-        value: Json::fixed("{}"),
+        value: Json::fixed(r#"{"1":2}"#),
     };
     request.extra = vec![foreign("logit_bias"), foreign("stream_options")];
     let facts = Facts { sampling_together: false, ..Facts::default() };

@@ -193,8 +193,20 @@ fn cited(value: Value<'_>) -> Option<Part<'_>> {
         text.push(&more.get("text").and_then(Text::from_value)?);
     }
     let mut part = Part::text(text);
-    part.extra.extend(value.get("citations").map(|list| extra("citations", list)));
+    let sources = value.get("citations").filter(|list| !rests_on_ours(*list));
+    part.extra.extend(sources.map(|list| extra("citations", list)));
     Some(part)
+}
+
+/// Whether sources are such as we write of other providers' answers, or none at all. They come back
+/// with the answer, and say nothing to any provider: what was cited is not in them.
+fn rests_on_ours(sources: Value<'_>) -> bool {
+    let ours = |source: Value<'_>| {
+        let web = source.get("location").is_some_and(|place| place.get("web").is_some());
+        let known = |member: Member<'_>| matches!(&*member.key.name(), b"title" | b"location");
+        web && source.members().all(known)
+    };
+    sources.kind() == JsonKind::Array && sources.elements().all(ours)
 }
 
 /// Media; none if their source has no place in the vocabulary.

@@ -88,14 +88,16 @@ fn write_sampling(
     let facts = target.facts;
     let restricted = restricts(think, target);
     let taken = facts.sampling && !think.fixes();
-    let number = |json: &Json<'_>| -> Option<f64> {
-        std::str::from_utf8(json.raw()).ok().and_then(|text| text.parse().ok())
+    let tell = |losses: &mut Losses, number: &Json<'_>, field| match think.fixes() {
+        // What counts then is not known.
+        true => losses.drop(field),
+        false => losses.drop_number(Some(number), 1.0, field),
     };
     let mut warm = false;
     if let Some(temperature) = &request.sampling.temperature {
-        let told = number(temperature).unwrap_or(1.0);
+        let told = temperature.number().unwrap_or(1.0);
         if !taken || (restricted && told < 1.0) {
-            losses.drop("temperature");
+            tell(losses, temperature, "temperature");
         } else {
             losses.drop_if(told > 1.0, "temperature");
             let out = config.key("temperature");
@@ -108,10 +110,10 @@ fn write_sampling(
         }
     }
     if let Some(top_p) = &request.sampling.top_p {
-        let low = number(top_p).is_some_and(|told| told < 0.95);
+        let low = top_p.number().is_some_and(|told| told < 0.95);
         let second = warm && !facts.sampling_together;
         if !taken || second || (restricted && low) {
-            losses.drop("top_p");
+            tell(losses, top_p, "top_p");
         } else {
             top_p.write(config.key("topP"));
         }
@@ -262,17 +264,18 @@ pub fn one_answer(request: &Request<'_>) -> Result<(), Error> {
 /// Tells what Bedrock has no words for.
 pub fn tell_losses(request: &Request<'_>, losses: &mut Losses) {
     let sampling = &request.sampling;
-    losses.drop_if(sampling.min_p.is_some(), "min_p");
+    losses.drop_number(sampling.min_p.as_ref(), 0.0, "min_p");
     losses.drop_if(sampling.seed.is_some(), "seed");
-    losses.drop_if(sampling.presence_penalty.is_some(), "presence_penalty");
-    losses.drop_if(sampling.frequency_penalty.is_some(), "frequency_penalty");
+    losses.drop_number(sampling.presence_penalty.as_ref(), 0.0, "presence_penalty");
+    losses.drop_number(sampling.frequency_penalty.as_ref(), 0.0, "frequency_penalty");
     losses.drop_if(request.logprobs == Some(true), "logprobs");
     losses.drop_if(request.top_logprobs.is_some_and(|n| n > 0), "top_logprobs");
     losses.drop_if(request.user.is_some(), "user");
-    losses.drop_if(request.parallel_tools == Some(false), "parallel_tool_calls");
+    let one_by_one = request.parallel_tools == Some(false) && !request.tools.is_empty();
+    losses.drop_if(one_by_one, "parallel_tool_calls");
     for extra in &request.extra {
         if extra.by != Protocol::Bedrock {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         }
     }
 }

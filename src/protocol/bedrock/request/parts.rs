@@ -192,7 +192,8 @@ impl Blocks<'_> {
         media: &Media<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        self.losses.drop_if(media.detail.is_some(), "detail");
+        let detail = media.detail.as_ref();
+        self.losses.drop_if(detail.is_some_and(|detail| !detail.is("auto")), "detail");
         let member = media::member(media.kind);
         let refuse = |what: &str| {
             Error::field("messages", format!("`messages`: {what} (of a part that is {member})"))

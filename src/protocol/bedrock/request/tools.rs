@@ -151,7 +151,8 @@ impl<'r, 'a> Tools<'r, 'a> {
         losses: &mut Losses,
     ) -> Result<(), Error> {
         if self.tools.is_empty() && self.called.is_empty() && self.format.is_none() {
-            losses.drop_if(self.choice.is_some(), "tool_choice");
+            let forced = matches!(self.choice, Some(Choice::Any | Choice::Named(_)));
+            losses.drop_if(forced, "tool_choice");
             return Ok(());
         }
         let mut config = Object::open(body.key("toolConfig"));

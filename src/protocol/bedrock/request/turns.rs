@@ -246,7 +246,7 @@ fn own_extras<'r, 'a>(turn: &'r Turn<'a>, losses: &mut Losses) -> Vec<&'r Extra<
 pub fn is_own(extra: &Extra<'_>, losses: &mut Losses) -> bool {
     let own = extra.by == Protocol::Bedrock;
     if !own {
-        losses.drop(extra.name.clone().into_owned());
+        losses.drop_extra(extra);
     }
     own
 }
@@ -272,7 +272,7 @@ fn item<'r, 'a>(
         }
         (Content::Other(extra), _) if extra.by == Protocol::Bedrock => Ok(Some(Item::Part(part))),
         (Content::Other(extra), Role::Assistant) => {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
             Ok(None)
         }
         (Content::Other(extra), Role::User | Role::System) => {

@@ -65,6 +65,28 @@ fn what_is_read_is_in_its_place() {
     assert_eq!((request.stream, request.model.is_empty()), (false, true));
 }
 
+/// As the gateway writes them of other providers' answers, which a client sends back.
+#[test]
+fn sources_without_what_was_cited_say_nothing() {
+    let ours = r#"{"title":"t","location":{"web":{"url":"u"}}}"#;
+    let theirs = r#"{"title":"t","sourceContent":[{"text":"c"}],"location":{"web":{"url":"u"}}}"#;
+    let paged = r#"{"title":"t","location":{"documentPage":{"documentIndex":0}}}"#;
+    for (sources, kept) in [
+        (String::new(), false),
+        (format!("{ours},{ours}"), false),
+        (theirs.to_owned(), true),
+        (format!("{ours},{paged}"), true),
+    ] {
+        let body = format!(
+            r#"{{"messages":[{{"role":"assistant","content":[{{"citationsContent":{{"content":[{{"text":"a"}}],"citations":[{sources}]}}}}]}}]}}"#
+        );
+        let request = read(body.as_bytes()).unwrap();
+        let part = &request.turns[0].parts[0];
+        assert_eq!(part.content, Content::Text(Text::plain("a")));
+        assert_eq!(!part.extra.is_empty(), kept, "{sources}");
+    }
+}
+
 #[test]
 fn every_fault_names_its_field() {
     for (body, param) in [

@@ -287,7 +287,7 @@ fn sampling_is_what_the_model_takes() {
         temperature: number("1.5"),
         top_p: number("0.9"),
         top_k: number("3"),
-        min_p: number("0"),
+        min_p: number("0.1"),
         seed: number("1"),
         presence_penalty: number("1"),
         frequency_penalty: number("1"),
@@ -299,6 +299,7 @@ fn sampling_is_what_the_model_takes() {
         top_logprobs: Some(1),
         user: Some(Text::plain("u")),
         parallel_tools: Some(false),
+        tools: vec![tool("f")],
         metadata: Some(Json::fixed(r#"{"a":"b","\u00e9":"c","d":1,"e":"f|"}"#)),
         tier: Some(Text::plain("scale")),
         extra: vec![Extra { by: Protocol::Openai, name: "store".into(), value: Json::fixed("1") }],
@@ -314,7 +315,7 @@ fn sampling_is_what_the_model_takes() {
     let none = Facts { sampling: false, ..Facts::default() };
     let (body, losses) = written(&request, CLAUDE, &none).unwrap();
     assert_eq!(losses[..3], ["temperature", "top_p", "top_k"]);
-    assert!(!body.contains("Config") && !body.contains("additional"));
+    assert!(!body.contains("inferenceConfig") && !body.contains("additional"));
     let several = Request { choices: Some(2), ..ask() };
     assert!(written(&several, CLAUDE, &Facts::default()).is_err());
     let one = Facts { sampling_together: false, ..Facts::default() };

@@ -343,7 +343,7 @@ impl<'r> Contents<'_, 'r> {
         }
         for extra in &part.extra {
             if extra.by != Protocol::Gemini {
-                self.losses.drop(extra.name.clone().into_owned());
+                self.losses.drop_extra(extra);
             } else if path.is_empty() || !extra.name.starts_with(path) {
                 out::extra(self.out, &extra.name, extra);
             }

@@ -2,6 +2,7 @@
 
 use crate::chat::Content;
 use crate::chat::Extra;
+use crate::chat::Json;
 use crate::chat::Losses;
 use crate::chat::Part;
 use crate::chat::Protocol;
@@ -49,16 +50,18 @@ pub(in crate::protocol::gemini) fn members(
     tier(request, out, losses);
     for extra in &request.extra {
         if extra.by != Protocol::Gemini {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         } else if nested(extra).is_none() {
             out::extra(out, &extra.name, extra);
         }
     }
     losses.drop_if(request.user.is_some(), "user");
-    losses.drop_if(request.metadata.is_some(), "metadata");
+    let says = |metadata: &Json<'_>| !metadata.is_empty();
+    losses.drop_if(request.metadata.as_ref().is_some_and(says), "metadata");
     losses.drop_if(request.cache.is_some(), "cache_control");
-    losses.drop_if(request.parallel_tools == Some(false), "parallel_tool_calls");
-    losses.drop_if(request.sampling.min_p.is_some(), "min_p");
+    let one_by_one = request.parallel_tools == Some(false) && !request.tools.is_empty();
+    losses.drop_if(one_by_one, "parallel_tool_calls");
+    losses.drop_number(request.sampling.min_p.as_ref(), 0.0, "min_p");
     Ok(())
 }
 

@@ -76,6 +76,7 @@ fn sampling(request: &Request<'_>, target: &Target<'_>, out: &mut Vec<u8>, losse
     for (name, field, number, taken) in numbers {
         match number {
             Some(number) if taken => out::raw(out, name, number.raw()),
+            Some(number) if field != "top_k" => losses.drop_number(Some(number), 1.0, field),
             Some(_) => losses.drop(field),
             None => {}
         }

@@ -285,8 +285,9 @@ fn what_is_not_carried_is_told() {
     let mut request = request(vec![text(Role::User, "a")]);
     request.turns[0].parts[0].cache = Some(Cache::Standard);
     request.parallel_tools = Some(false);
+    request.tools = vec![tool(ToolKind::Function(None))];
     request.user = Some(Text::plain("u"));
-    request.metadata = Some(Json::fixed("{}"));
+    request.metadata = Some(Json::fixed(r#"{"a":"b"}"#));
     request.tier = Some(Text::plain("scale"));
     request.sampling.min_p = Some(Json::fixed("0.1"));
     request.sampling.top_p = Some(Json::fixed("0.5"));
@@ -297,7 +298,7 @@ fn what_is_not_carried_is_told() {
     request.extra.push(Extra {
         by: Protocol::Openai,
         name: "logit_bias".into(),
-        value: Json::fixed("{}"),
+        value: Json::fixed(r#"{"1":2}"#),
     });
     let facts = Facts { sampling_together: false, ..Facts::default() };
     let (body, mut losses) = written(&request, &facts).unwrap();

@@ -4,6 +4,7 @@ use crate::chat;
 use crate::chat::Effort;
 use crate::chat::Facts;
 use crate::chat::Format;
+use crate::chat::Json;
 use crate::chat::Losses;
 use crate::chat::Protocol;
 use crate::chat::Text;
@@ -73,7 +74,7 @@ fn write_body(
     }
     for extra in &request.extra {
         if extra.by != Protocol::Ollama {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         } else if !extra.name.starts_with(OPTION) {
             extra.value.write(body.any_key(&extra.name));
         }
@@ -121,11 +122,13 @@ fn write_options(request: &chat::Request<'_>, options: &mut Object<'_>) {
 /// What there are no words for here.
 fn note_losses(request: &chat::Request<'_>, losses: &mut Losses) {
     losses.drop_if(request.max_tokens == Some(0), "max_tokens");
-    losses.drop_if(request.parallel_tools == Some(false), "parallel_tool_calls");
+    let one_by_one = request.parallel_tools == Some(false) && !request.tools.is_empty();
+    losses.drop_if(one_by_one, "parallel_tool_calls");
     let usual = |tier: &Text<'_>| tier.is("auto") || tier.is("default");
     losses.drop_if(request.tier.as_ref().is_some_and(|tier| !usual(tier)), "service_tier");
     losses.drop_if(request.user.is_some(), "user");
-    losses.drop_if(request.metadata.is_some(), "metadata");
+    let says = |metadata: &Json<'_>| !metadata.is_empty();
+    losses.drop_if(request.metadata.as_ref().is_some_and(says), "metadata");
     losses.drop_if(request.cache.is_some(), "cache_control");
 }
 

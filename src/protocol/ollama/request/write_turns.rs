@@ -77,7 +77,7 @@ pub(super) fn write(
 /// Notes those members that other protocols have words for.
 pub(super) fn foreign(extras: &[Extra<'_>], losses: &mut Losses) {
     for extra in extras.iter().filter(|extra| extra.by != Protocol::Ollama) {
-        losses.drop(extra.name.clone().into_owned());
+        losses.drop_extra(extra);
     }
 }
 

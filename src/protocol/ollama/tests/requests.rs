@@ -352,14 +352,14 @@ fn who_may_not_call_has_no_tools() {
 #[test]
 fn what_has_no_words_is_told() {
     let by = Protocol::Openai;
-    let extra = vec![Extra { by, name: "logit_bias".into(), value: Json::fixed("{}") }];
+    let extra = vec![Extra { by, name: "logit_bias".into(), value: Json::fixed(r#"{"1":2}"#) }];
     let request = Request {
         parallel_tools: Some(false),
         format: Some(Format::Object),
         choices: Some(1),
         tier: Some(text("flex")),
         user: Some(text("u")),
-        metadata: Some(Json::fixed("{}")),
+        metadata: Some(Json::fixed(r#"{"a":"b"}"#)),
         cache: Some(Cache::Hour),
         tools: vec![Tool { strict: Some(true), ..tool("f") }],
         sampling: Sampling { seed: Some(Json::fixed("1")), ..Sampling::default() },

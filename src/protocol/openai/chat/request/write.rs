@@ -98,7 +98,7 @@ fn sampling(
         seed.write(body.key("seed"));
     }
     losses.drop_if(sampling.top_k.is_some(), "top_k");
-    losses.drop_if(sampling.min_p.is_some(), "min_p");
+    losses.drop_number(sampling.min_p.as_ref(), 0.0, "min_p");
     if let Some(choices) = request.choices {
         body.number("n", choices);
     }
@@ -202,7 +202,7 @@ fn extras(request: &chat::Request<'_>, body: &mut Object<'_>, losses: &mut Losse
     let user = request.user.is_some();
     for extra in &request.extra {
         if extra.by != Protocol::Openai {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         } else if !(is_options(extra) && request.stream || user && extra.name == "user") {
             extra.value.write(body.any_key(&extra.name));
         }

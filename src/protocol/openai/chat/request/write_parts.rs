@@ -180,7 +180,7 @@ impl<'w> Parts<'w> {
             if extra.by == Protocol::Openai {
                 extra.value.write(object.any_key(&extra.name));
             } else {
-                self.losses.drop(extra.name.clone().into_owned());
+                self.losses.drop_extra(extra);
             }
         }
         object.close();
@@ -278,7 +278,7 @@ pub(super) fn write_call<'w>(
         if extra.by == Protocol::Openai {
             extra.value.write(object.any_key(&extra.name));
         } else {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         }
     }
     object.close();

@@ -83,7 +83,7 @@ fn tool(tool: &Tool<'_>, out: &mut Vec<u8>, losses: &mut Losses) -> Result<(), E
         if extra.by == Protocol::Openai {
             extra.value.write(definition.any_key(&extra.name));
         } else {
-            losses.drop(extra.name.clone().into_owned());
+            losses.drop_extra(extra);
         }
     }
     definition.close();

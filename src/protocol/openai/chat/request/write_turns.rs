@@ -235,7 +235,7 @@ impl<'w> Turns<'w> {
     fn extras(&mut self, extras: &[Extra<'_>], message: &mut Object<'_>) {
         for extra in extras {
             if extra.by != Protocol::Openai {
-                self.losses.drop(extra.name.clone().into_owned());
+                self.losses.drop_extra(extra);
             } else if !is_role(extra) {
                 extra.value.write(message.any_key(&extra.name));
             }
@@ -245,7 +245,7 @@ impl<'w> Turns<'w> {
     /// Extras of a message that is not written.
     fn foreign(&mut self, extras: &[Extra<'_>]) {
         for extra in extras.iter().filter(|extra| !is_role(extra)) {
-            self.losses.drop(extra.name.clone().into_owned());
+            self.losses.drop_extra(extra);
         }
     }
 }
