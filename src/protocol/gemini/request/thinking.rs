@@ -13,6 +13,9 @@ use crate::protocol::gemini::request::write::extras_in;
 /// The fewest tokens that every model takes for its thoughts.
 const LEAST: u64 = 512;
 
+/// The fewest of those that cannot be told not to think.
+const LEAST_ALWAYS: u64 = 128;
+
 /// How much, in Google's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {
@@ -41,10 +44,13 @@ pub(super) fn write(
     if target.facts.thinking == ThinkingRule::Never {
         losses.drop_if(asks(asked), "reasoning_effort");
     } else {
-        if let Some(visible) = asked.visible.or_else(|| asks(asked).then_some(true)) {
+        let amount = amount(asked, request.max_tokens, target, losses);
+        let visible = asked.visible.or_else(|| asks(asked).then_some(true));
+        // Thoughts that are not thought cannot be asked for.
+        if let Some(visible) = visible.filter(|visible| !*visible || amount != Amount::Tokens(0)) {
             out::raw(out, "includeThoughts", if visible { b"true" } else { b"false" });
         }
-        match amount(asked, request.max_tokens, target) {
+        match amount {
             Amount::Unsaid => {}
             Amount::Dynamic => out::raw(out, "thinkingBudget", b"-1"),
             Amount::Tokens(count) => out::number(out, "thinkingBudget", count),
@@ -66,17 +72,17 @@ fn asks(asked: &Thinking) -> bool {
         && (asked.effort.is_some() || asked.budget.is_some_and(|budget| budget > 0))
 }
 
-fn amount(asked: &Thinking, most: Option<u64>, target: &Target<'_>) -> Amount {
+fn amount(asked: &Thinking, most: Option<u64>, target: &Target<'_>, losses: &mut Losses) -> Amount {
     let never_off = target.facts.always_thinks;
-    // Thoughts count for the answer's limit: half of it is left for what is said.
-    let room = most.map_or(u64::MAX, |most| (most / 2).max(LEAST));
     match target.facts.thinking {
         ThinkingRule::Never => Amount::Unsaid,
         ThinkingRule::Budget => match (asked.mode, asked.budget, asked.effort) {
             (Some(ThinkingMode::Off), _, _) | (_, Some(0), _) => off(never_off),
-            (_, Some(budget), _) => Amount::Tokens(budget),
+            // The client's own number, as long as anything is left for the answer.
+            (_, Some(budget), _) if most.is_none_or(|most| budget < most) => Amount::Tokens(budget),
+            (_, Some(budget), _) => half(budget, most, never_off, losses),
             (_, None, Some(Effort::None)) => off(never_off),
-            (_, None, Some(effort)) => Amount::Tokens(tokens(effort).min(room)),
+            (_, None, Some(effort)) => half(tokens(effort), most, never_off, losses),
             (Some(_), None, None) => Amount::Dynamic,
             (None, None, None) => Amount::Unsaid,
         },
@@ -97,6 +103,18 @@ fn amount(asked: &Thinking, most: Option<u64>, target: &Target<'_>) -> Amount {
             (_, None, None) => Amount::Unsaid,
         },
     }
+}
+
+/// So many tokens, but half of the answer's limit at most: thoughts count for it, and the other half
+/// is left for what is said.
+fn half(wanted: u64, most: Option<u64>, never_off: bool, losses: &mut Losses) -> Amount {
+    let least = if never_off { LEAST_ALWAYS } else { LEAST };
+    let room = most.map_or(u64::MAX, |most| most / 2);
+    if room >= least {
+        return Amount::Tokens(wanted.min(room));
+    }
+    losses.drop("reasoning_effort");
+    Amount::Tokens(if never_off { least } else { 0 })
 }
 
 /// The least there is.

@@ -56,18 +56,29 @@ fn efforts_and_budgets_by_rule() {
 
 #[test]
 fn half_of_a_limit_is_left_for_the_answer() {
-    let facts = Facts { thinking: ThinkingRule::Budget, ..Facts::default() };
-    for (effort, max_tokens, tokens) in [
-        (Effort::High, 60_000, 24_576),
-        (Effort::High, 9000, 4500),
-        (Effort::Low, 9000, 1024),
-        (Effort::Low, 100, 512),
+    let usual = Facts { thinking: ThinkingRule::Budget, ..Facts::default() };
+    let always = Facts { always_thinks: true, ..usual.clone() };
+    let effort = |effort| Thinking { effort: Some(effort), ..NOTHING };
+    let budget = |budget| Thinking { budget: Some(budget), ..NOTHING };
+    for (facts, thinking, max_tokens, tokens, lost) in [
+        (&usual, effort(Effort::High), 60_000, 24_576, false),
+        (&usual, effort(Effort::High), 9000, 4500, false),
+        (&usual, effort(Effort::Low), 9000, 1024, false),
+        (&usual, effort(Effort::Low), 1024, 512, false),
+        (&usual, effort(Effort::Low), 1023, 0, true),
+        (&always, effort(Effort::Low), 1023, 511, false),
+        (&always, effort(Effort::Low), 100, 128, true),
+        // A number of the client's own is cut only where nothing would be left.
+        (&usual, budget(8999), 9000, 8999, false),
+        (&usual, budget(9000), 9000, 4500, false),
+        (&usual, budget(9000), 1000, 0, true),
     ] {
-        let thinking = Thinking { effort: Some(effort), ..NOTHING };
-        let max_tokens = Some(max_tokens);
-        let request = Request { thinking, max_tokens, ..Request::default() };
-        let (body, _) = written(&request, &facts).unwrap();
-        assert!(body.contains(&format!("\"thinkingBudget\":{tokens}}}")), "{body}");
+        let request = Request { thinking, max_tokens: Some(max_tokens), ..Request::default() };
+        let (body, losses) = written(&request, facts).unwrap();
+        let label = format!("{thinking:?} {max_tokens}: {body}");
+        assert!(body.contains(&format!("\"thinkingBudget\":{tokens}}}")), "{label}");
+        assert_eq!(body.contains("includeThoughts"), tokens > 0, "{label}");
+        assert_eq!(losses == ["reasoning_effort"], lost, "{label} {losses:?}");
     }
 }
 
@@ -78,6 +89,12 @@ fn what_is_shown_is_the_clients_wish() {
     assert!(config(asked(Some(false)), &facts).0.contains(r#""includeThoughts":false"#));
     let only = Thinking { visible: Some(true), ..NOTHING };
     assert_eq!(config(only, &facts).0, r#"{"includeThoughts":true"#);
+    // Google refuses to show thoughts of a model that is told not to think.
+    let facts = Facts { thinking: ThinkingRule::Budget, ..Facts::default() };
+    let off = |visible| Thinking { mode: Some(ThinkingMode::Off), visible, ..NOTHING };
+    assert_eq!(config(off(Some(true)), &facts).0, r#"{"thinkingBudget":0"#);
+    let hidden = r#"{"includeThoughts":false,"thinkingBudget":0"#;
+    assert_eq!(config(off(Some(false)), &facts).0, hidden);
 }
 
 #[test]
