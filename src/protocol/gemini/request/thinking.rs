@@ -77,17 +77,17 @@ fn amount(asked: &Thinking, most: Option<u64>, target: &Target<'_>, losses: &mut
     match target.facts.thinking {
         ThinkingRule::Never => Amount::Unsaid,
         ThinkingRule::Budget => match (asked.mode, asked.budget, asked.effort) {
-            (Some(ThinkingMode::Off), _, _) | (_, Some(0), _) => off(never_off),
+            (Some(ThinkingMode::Off), _, _) | (_, Some(0), _) => off(never_off, losses),
             // The client's own number, as long as anything is left for the answer.
             (_, Some(budget), _) if most.is_none_or(|most| budget < most) => Amount::Tokens(budget),
             (_, Some(budget), _) => half(budget, most, never_off, losses),
-            (_, None, Some(Effort::None)) => off(never_off),
+            (_, None, Some(Effort::None)) => off(never_off, losses),
             (_, None, Some(effort)) => half(tokens(effort), most, never_off, losses),
             (Some(_), None, None) => Amount::Dynamic,
             (None, None, None) => Amount::Unsaid,
         },
         ThinkingRule::Unknown => match (asked.mode, asked.budget, asked.effort) {
-            (Some(ThinkingMode::Off), _, _) => off(never_off),
+            (Some(ThinkingMode::Off), _, _) => off(never_off, losses),
             (_, Some(budget), _) => Amount::Tokens(budget),
             (_, None, Some(effort)) => Amount::Level(level(effort)),
             (Some(ThinkingMode::Adaptive), None, None) => Amount::Dynamic,
@@ -114,12 +114,13 @@ fn half(wanted: u64, most: Option<u64>, never_off: bool, losses: &mut Losses) ->
         return Amount::Tokens(wanted.min(room));
     }
     losses.drop("reasoning_effort");
-    Amount::Tokens(if never_off { least } else { 0 })
+    off(never_off, losses)
 }
 
-/// The least there is.
-const fn off(never_off: bool) -> Amount {
-    Amount::Tokens(if never_off { tokens(Effort::Minimal) } else { 0 })
+/// No thought, or the least there is, which is more than was wished for.
+fn off(never_off: bool, losses: &mut Losses) -> Amount {
+    losses.drop_if(never_off, "reasoning_effort");
+    Amount::Tokens(if never_off { LEAST_ALWAYS } else { 0 })
 }
 
 /// Google's own map of OpenAI's efforts.

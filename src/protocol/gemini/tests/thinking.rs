@@ -102,7 +102,19 @@ fn a_model_that_cannot_says_so() {
     let facts = Facts { thinking: ThinkingRule::Never, ..Facts::default() };
     let asked = Thinking { effort: Some(Effort::Low), ..NOTHING };
     assert_eq!(config(asked, &facts), (String::new(), vec!["reasoning_effort".to_owned()]));
-    let facts = Facts { thinking: ThinkingRule::Budget, always_thinks: true, ..Facts::default() };
-    let asked = Thinking { mode: Some(ThinkingMode::Off), ..NOTHING };
-    assert_eq!(config(asked, &facts).0, r#"{"thinkingBudget":1024"#);
+    let off = Thinking { mode: Some(ThinkingMode::Off), ..NOTHING };
+    let none = Thinking { effort: Some(Effort::None), ..NOTHING };
+    let zero = Thinking { budget: Some(0), ..NOTHING };
+    for (thinking, asked) in [
+        (ThinkingRule::Budget, off),
+        (ThinkingRule::Budget, none),
+        (ThinkingRule::Budget, zero),
+        (ThinkingRule::Unknown, off),
+    ] {
+        let facts = Facts { thinking, always_thinks: true, ..Facts::default() };
+        let least = (r#"{"thinkingBudget":128"#.to_owned(), vec!["reasoning_effort".to_owned()]);
+        assert_eq!(config(asked, &facts), least, "{thinking:?} {asked:?}");
+        let facts = Facts { always_thinks: false, ..facts };
+        assert_eq!(config(asked, &facts), (r#"{"thinkingBudget":0"#.to_owned(), vec![]));
+    }
 }
