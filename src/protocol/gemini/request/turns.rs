@@ -97,22 +97,30 @@ impl<'r> Contents<'_, 'r> {
         (start, self.out.len())
     }
 
-    /// Ends a content. One without parts is left out.
-    fn close<'t>(
-        &mut self,
-        (start, parts): (usize, usize),
-        turns: impl Iterator<Item = &'t Turn<'t>>,
-    ) -> bool {
-        if self.out.len() == parts {
+    /// Ends the parts of a content. One without any is left out; false then.
+    fn close(&mut self, (start, parts): (usize, usize)) -> bool {
+        let said = self.out.len() > parts;
+        if said {
+            self.out.extend_from_slice(b"]}");
+        } else {
             self.out.truncate(start);
-            return false;
         }
-        self.out.push(b']');
-        for turn in turns {
-            out::extras(self.out, &turn.extra, self.losses);
+        said
+    }
+
+    /// Puts the members of `turns` into the content that was ended last; of turns that say nothing
+    /// there is none, and their members are told.
+    fn dress<'t>(&mut self, said: bool, turns: impl Iterator<Item = &'t Turn<'t>>) {
+        let extras = turns.flat_map(|turn| &turn.extra);
+        if !said {
+            extras.for_each(|extra| self.losses.drop_extra(extra));
+            return;
         }
+        self.out.pop();
+        extras.for_each(|extra| {
+            out::extras(self.out, std::slice::from_ref(extra), self.losses);
+        });
         self.out.push(b'}');
-        true
     }
 
     /// The model's turns. False if it said nothing.
@@ -137,7 +145,9 @@ impl<'r> Contents<'_, 'r> {
                 }
             }
         }
-        Ok(self.close(at, turns()))
+        let said = self.close(at);
+        self.dress(said, turns());
+        Ok(said)
     }
 
     /// The user's turns: what tools returned, then what the user says.
@@ -156,7 +166,7 @@ impl<'r> Contents<'_, 'r> {
             | Content::Redacted
             | Content::Other(_) => None,
         });
-        self.results(results)?;
+        let returned = self.results(results)?;
         let at = self.open("user");
         for part in parts() {
             self.losses.drop_if(part.cache.is_some(), "cache_control");
@@ -174,14 +184,16 @@ impl<'r> Contents<'_, 'r> {
                 }
             }
         }
-        self.close(at, turns());
+        let said = self.close(at);
+        self.dress(said || returned, turns());
         Ok(())
     }
 
+    /// What tools returned. False if they returned nothing.
     fn results(
         &mut self,
         results: impl Iterator<Item = (&'r CallResult<'r>, &'r Part<'r>)>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut calls = std::mem::take(&mut self.calls);
         let mut answers = vec![None; calls.len()];
         for (result, part) in results {
@@ -193,7 +205,7 @@ impl<'r> Contents<'_, 'r> {
             *place = Some((result, part));
         }
         if answers.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let at = self.open("user");
         for (n, answer) in answers.into_iter().enumerate() {
@@ -206,8 +218,7 @@ impl<'r> Contents<'_, 'r> {
                 self.result(name, result, part)?;
             }
         }
-        self.close(at, std::iter::empty());
-        Ok(())
+        Ok(self.close(at))
     }
 
     fn result(
@@ -244,7 +255,7 @@ impl<'r> Contents<'_, 'r> {
             match &part.content {
                 Content::Text(_) | Content::Refusal(_) => {
                     // The text itself is in the response.
-                    continue;
+                    part.extra.iter().for_each(|extra| self.losses.drop_extra(extra));
                 }
                 Content::Media(media) => {
                     if !any {
@@ -275,6 +286,7 @@ impl<'r> Contents<'_, 'r> {
     fn text(&mut self, text: &Text<'_>, part: &Part<'_>, thought: bool) {
         let own = own_signature(part);
         if text.is_empty() && own.is_none() {
+            part.extra.iter().for_each(|extra| self.losses.drop_extra(extra));
             return;
         }
         out::comma(self.out);

@@ -104,6 +104,7 @@ fn system(request: &Request<'_>, out: &mut Vec<u8>, losses: &mut Losses) -> Resu
     out.push(b'}');
     if !any {
         out.truncate(start);
+        turns().flat_map(|turn| &turn.extra).for_each(|extra| losses.drop_extra(extra));
     }
     Ok(())
 }
@@ -119,6 +120,7 @@ fn instruction(part: &Part<'_>, out: &mut Vec<u8>, losses: &mut Losses) -> Resul
     };
     losses.drop_if(part.cache.is_some(), "cache_control");
     if text.is_empty() {
+        part.extra.iter().for_each(|extra| losses.drop_extra(extra));
         return Ok(false);
     }
     out::comma(out);

@@ -325,6 +325,39 @@ fn what_is_not_carried_is_told() {
 }
 
 #[test]
+fn members_of_what_is_not_said_are_told() {
+    let extra = |by, name: &'static str| Extra { by, name: name.into(), value: Json::fixed("1") };
+    let with = |mut turn: Turn<'static>, by, names: [&'static str; 2]| {
+        turn.extra.push(extra(by, names[0]));
+        turn.parts[0].extra.push(extra(by, names[1]));
+        turn
+    };
+    let mut answer = result("1", "r", false);
+    let Content::Result(returned) = &mut answer.content else { panic!() };
+    returned.parts[0].extra.push(extra(Protocol::Anthropic, "of_text"));
+    let answer = Turn::new(Role::User, vec![answer]);
+    let (anthropic, gemini) = (Protocol::Anthropic, Protocol::Gemini);
+    let turns = vec![
+        with(text(Role::System, ""), gemini, ["a", "b"]),
+        with(text(Role::User, ""), gemini, ["c", "d"]),
+        with(text(Role::Assistant, ""), anthropic, ["e", "f"]),
+        text(Role::User, "go"),
+        Turn::new(Role::Assistant, vec![call("1", "f", "{}")]),
+        with(answer, gemini, ["of_turn", "functionResponse.of_result"]),
+        text(Role::Assistant, "done"),
+        with(text(Role::User, "on"), anthropic, ["g", "h"]),
+    ];
+    let (body, mut losses) = written(&request(turns), &Facts::default()).unwrap();
+    losses.sort_unstable();
+    assert_eq!(losses, ["a", "b", "c", "d", "e", "f", "g", "h", "of_text"]);
+    let returned = concat!(
+        r#"{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"output":"r"},"#,
+        r#""of_result":1}}],"of_turn":1}"#
+    );
+    assert!(body.contains(returned), "{body}");
+}
+
+#[test]
 fn members_of_our_own_go_back_to_their_places() {
     let config = concat!(
         r#""tools":[{"googleSearch":{}}],"#,
