@@ -53,7 +53,7 @@ fn chat(size: usize) -> Vec<u8> {
 
 fn requests(c: &mut Criterion) {
     let facts = Facts::default();
-    let target = Target { model: "claude-sonnet-4-5", facts: &facts };
+    let target = Target::new("claude-sonnet-4-5", &facts);
     let mut group = c.benchmark_group("translate/openai-to-anthropic");
     for size in [1_024, 21_000, 225_000] {
         let body = chat(size);

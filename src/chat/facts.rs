@@ -34,8 +34,9 @@ pub struct Facts {
     /// Whether the model is told again what it thought, as `reasoning_content`, and its calls are
     /// refused without it (look-alikes of OpenAI; OpenAI itself refuses the member).
     pub reasoning_back: bool,
-    /// Whether `max_completion_tokens` is the name of the limit (OpenAI).
-    pub max_completion_tokens: bool,
+    /// Whether `max_completion_tokens` is the name of the limit (OpenAI); where nothing is known,
+    /// it is by the server.
+    pub max_completion_tokens: Option<bool>,
     /// Whether images are understood.
     pub images: bool,
     /// Whether documents are.
@@ -80,7 +81,7 @@ impl Default for Facts {
             json_schema: true,
             signed_calls: false,
             reasoning_back: false,
-            max_completion_tokens: true,
+            max_completion_tokens: None,
             images: true,
             documents: true,
             audio: true,

@@ -9,13 +9,14 @@ use std::ops::RangeInclusive;
 const TOKENS: RangeInclusive<u64> = 1..=1_000_000_000;
 
 macro_rules! model_facts {
-    (counts { $($count:ident)* } flags { $($flag:ident)* }) => {
+    (counts { $($count:ident)* } maybe { $($maybe:ident)* } flags { $($flag:ident)* }) => {
         /// What the operator says of a model; what is not said stays as it is known.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct ModelFacts {
             $(#[doc = concat!("[`Facts::", stringify!($count), "`]")] pub $count: Option<u64>,)*
             /// [`Facts::thinking`]
             pub thinking: Option<ThinkingRule>,
+            $(#[doc = concat!("[`Facts::", stringify!($maybe), "`]")] pub $maybe: Option<bool>,)*
             $(#[doc = concat!("[`Facts::", stringify!($flag), "`]")] pub $flag: Option<bool>,)*
         }
 
@@ -28,6 +29,7 @@ macro_rules! model_facts {
                         .get("thinking")
                         .and_then(|value| value.choice(ThinkingName::ALL))
                         .map(ThinkingName::rule),
+                    $($maybe: table.get(stringify!($maybe)).and_then(|value| value.flag()),)*
                     $($flag: table.get(stringify!($flag)).and_then(|value| value.flag()),)*
                 }
             }
@@ -36,13 +38,17 @@ macro_rules! model_facts {
             pub(super) fn apply(&self, facts: &mut Facts) {
                 $(facts.$count = self.$count.or(facts.$count);)*
                 facts.thinking = self.thinking.unwrap_or(facts.thinking);
+                $(facts.$maybe = self.$maybe.or(facts.$maybe);)*
                 $(facts.$flag = self.$flag.unwrap_or(facts.$flag);)*
             }
 
             /// Each key that is said, with its value as it stands in a file.
             pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
                 let counts = [$((stringify!($count), self.$count)),*];
-                let flags = [$((stringify!($flag), self.$flag)),*];
+                let flags = [
+                    $((stringify!($maybe), self.$maybe),)*
+                    $((stringify!($flag), self.$flag)),*
+                ];
                 let counts =
                     counts.into_iter().filter_map(|(key, value)| Some((key, value?.to_string())));
                 let flags =
@@ -57,10 +63,10 @@ macro_rules! model_facts {
 
 model_facts! {
     counts { context max_output }
+    maybe { max_completion_tokens }
     flags {
         sampling sampling_together always_thinks thinks_by_default effort_with_budget
-        forced_tools prefill system_between json_schema signed_calls reasoning_back
-        max_completion_tokens images documents audio
+        forced_tools prefill system_between json_schema signed_calls reasoning_back images documents audio
     }
 }
 

@@ -283,6 +283,8 @@ fn write_provider(page: &mut Page, provider: &Provider) {
     page.line("stream_idle_timeout", seconds(provider.stream_idle_timeout));
     page.line("max_idle_connections", provider.max_idle_connections);
     page.line("idle_timeout", seconds(provider.idle_timeout));
+    page.maybe("stream_usage", provider.stream_usage);
+    page.maybe("end_user", provider.end_user);
     page.maybe("api_version", provider.api_version.as_deref().map(quote));
     page.maybe("region", provider.region.as_deref().map(quote));
     page.maybe("access_key", provider.access_key.as_ref().map(masked));

@@ -55,7 +55,9 @@ const OWN_HEADERS: [&str; 12] = [
 ];
 
 /// What a key that one kind alone understands is meant for.
-const MEANT_FOR: [(&str, Kind); 6] = [
+const MEANT_FOR: [(&str, Kind); 8] = [
+    ("stream_usage", Kind::Openai),
+    ("end_user", Kind::Openai),
     ("api_version", Kind::Azure),
     ("region", Kind::Bedrock),
     ("access_key", Kind::Bedrock),
@@ -78,6 +80,8 @@ pub(super) fn read(name: &str, value: &Value<'_>) -> Option<Provider> {
     numbers(&mut table, &mut provider);
     credentials(&mut table, &mut provider);
     models(&mut table, &mut provider, kind);
+    provider.stream_usage = table.get("stream_usage").and_then(|value| value.flag());
+    provider.end_user = table.get("end_user").and_then(|value| value.flag());
     if let Some(headers) = table.table("headers") {
         provider.headers = read_headers(&headers);
     }

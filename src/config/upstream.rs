@@ -57,6 +57,10 @@ pub struct Provider {
     pub proxy: Option<String>,
     /// Header lines added to each request: valid names, values without control characters.
     pub headers: Vec<(String, Secret)>,
+    /// Whether streams are asked for their usage, for openai; by the host where it is not said.
+    pub stream_usage: Option<bool>,
+    /// Whether it is told who a request is for, for openai; by the host where it is not said.
+    pub end_user: Option<bool>,
     /// The pace of the demo provider; 50, and 0 = as fast as possible.
     pub tokens_per_second: u32,
 }
@@ -89,6 +93,8 @@ impl Provider {
             ca_file: None,
             proxy: None,
             headers: Vec::new(),
+            stream_usage: None,
+            end_user: None,
             tokens_per_second: 50,
         }
     }

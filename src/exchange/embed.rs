@@ -49,7 +49,7 @@ pub async fn run(
     let model: Box<str> = meter.record.provider_model().into();
     let core = x.core;
     let facts = core.snapshot.facts(prepared.deployment.slot, upstream, &model);
-    let target = Target { model: &model, facts };
+    let target = Target::new(&model, facts);
     // The request lends its buffer out while it is under way.
     let text = request.body().to_vec();
     let asked = embed::read_request(&text)?;

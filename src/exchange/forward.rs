@@ -110,7 +110,8 @@ pub fn prepare<'c>(
 ) -> Result<Box<Prepared<'c>>, Error> {
     let (body, server) = (request.body(), aim.server);
     let model = meter.record.provider_model();
-    let patch = ask.patch(model);
+    let asks = server.service.dialect().stream_usage;
+    let patch = ask.patch(model, asks);
     let tail = if body.len() <= COPY { body.len() } else { patch.end() };
     let mut out = x.core.buffers.take(SMALL.max(tail + SMALL / 2));
     let stream = ask.stream;
@@ -125,7 +126,7 @@ pub fn prepare<'c>(
     headers(&mut out, request, &FORWARDED);
     framing(&mut out, stream, patch.new_len(body.len()));
     patch.write(&mut out, body, tail);
-    let (hide_usage, choices) = (ask.hides_usage(), ask.choices);
+    let (hide_usage, choices) = (asks && ask.hides_usage(), ask.choices);
     Ok(Box::new(Prepared {
         server,
         timeouts: aim.provider.timeouts,

@@ -86,7 +86,7 @@ pub fn prepare<'c>(
     };
     core.signatures.restore(client, &meter.record.key, &mut chat, core.clock.now());
     forget_forms(&mut chat);
-    let target = Target { model, facts };
+    let target = Target { model, facts, dialect: server.service.dialect() };
     let mut losses = Losses::default();
     let mut body = core.buffers.take(SMALL.max(request.body().len() + SMALL / 2));
     write(operation, upstream, &chat, &target, &mut body, &mut losses)?;

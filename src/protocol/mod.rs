@@ -45,6 +45,42 @@ pub struct Target<'a> {
     pub model: &'a str,
     /// What it takes.
     pub facts: &'a Facts,
+    /// What its server knows of its protocol.
+    pub dialect: Dialect,
+}
+
+impl<'a> Target<'a> {
+    /// A model of the protocol's own maker.
+    #[must_use]
+    pub fn new(model: &'a str, facts: &'a Facts) -> Self {
+        Self { model, facts, dialect: Dialect::default() }
+    }
+}
+
+/// How much of OpenAI's protocol a server knows that speaks it; the others have no dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Whether the limit of an answer is called `max_completion_tokens` where nothing is known of
+    /// the model, and not `max_tokens`.
+    pub max_completion_tokens: bool,
+    /// Whether a stream may be asked for its usage (`stream_options`).
+    pub stream_usage: bool,
+    /// Who the request is for is told as this, if at all.
+    pub end_user: Option<&'static str>,
+}
+
+impl Default for Dialect {
+    /// OpenAI's own.
+    fn default() -> Self {
+        let end_user = Some("safety_identifier");
+        Self { max_completion_tokens: true, stream_usage: true, end_user }
+    }
+}
+
+impl Dialect {
+    /// What servers know that look like OpenAI's.
+    pub const COMMON: Self =
+        Self { max_completion_tokens: false, stream_usage: true, end_user: Some("user") };
 }
 
 /// What readers and writers cannot know by themselves.

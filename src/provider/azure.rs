@@ -4,6 +4,7 @@ use crate::chat::Protocol;
 use crate::codec::percent;
 use crate::config;
 use crate::error::Error;
+use crate::protocol::Dialect;
 use crate::provider::Call;
 use crate::provider::Operation;
 use crate::provider::Service;
@@ -12,6 +13,9 @@ use crate::provider::trust::Trust;
 
 /// The last dated version that is generally available.
 const LAST_DATED: &str = "2024-10-21";
+
+/// The first dated versions that know the usage of streams and the newer name of the limit.
+const FIRST_CURRENT: &str = "2024-09-01";
 
 /// A resource of Azure OpenAI.
 #[derive(Debug)]
@@ -64,6 +68,18 @@ impl Service for Azure {
         Protocol::Openai
     }
 
+    fn dialect(&self) -> Dialect {
+        match self.version.as_deref() {
+            None => Dialect::default(),
+            // Each version refuses what came after it.
+            Some(version) => {
+                let current = version >= FIRST_CURRENT;
+                let (max_completion_tokens, stream_usage) = (current, current);
+                Dialect { max_completion_tokens, stream_usage, end_user: Some("user") }
+            }
+        }
+    }
+
     fn serves(&self, operation: Operation) -> bool {
         matches!(operation, Operation::Chat | Operation::Embed)
     }
@@ -92,6 +108,7 @@ impl Service for Azure {
 mod tests {
     use super::build;
     use crate::config::{Env, Kind, Provider};
+    use crate::protocol::Dialect;
     use crate::provider::trust::Trust;
     use crate::provider::{Call, Operation};
     use crate::secret::Secret;
@@ -107,6 +124,25 @@ mod tests {
         let mut out = Vec::new();
         service.head(&base, &call, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_version_is_told_what_it_knows() {
+        let known = |version: Option<&str>| {
+            let mut config = Provider::new("az", Kind::Azure);
+            config.base_url = Some("http://r.example".parse().unwrap());
+            config.api_version = version.map(str::to_owned);
+            let env = Env::from_pairs(Vec::<(&str, &str)>::new());
+            build(&config, &env, &Trust::default()).unwrap().1.dialect()
+        };
+        let newest = Dialect::default();
+        let dated = Dialect { end_user: Some("user"), ..newest };
+        let old = Dialect { stream_usage: false, ..Dialect::COMMON };
+        assert_eq!(known(Some("v1")), newest);
+        assert_eq!(known(None), dated);
+        assert_eq!(known(Some("2024-09-01-preview")), dated);
+        assert_eq!(known(Some("2024-08-01-preview")), old);
+        assert_eq!(known(Some("2024-02-01")), old);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::chat::Protocol;
 use crate::config;
 use crate::error::Error;
 use crate::net::pool::Policy;
+use crate::protocol::Dialect;
 use crate::provider::base::Base;
 use crate::secret::Secret;
 
@@ -102,6 +103,11 @@ impl Call<'_> {
 pub trait Service: fmt::Debug + Send + Sync {
     /// The protocol it speaks.
     fn protocol(&self) -> Protocol;
+
+    /// How much of its protocol it knows.
+    fn dialect(&self) -> Dialect {
+        Dialect::default()
+    }
 
     /// Whether there is a path for `operation`.
     fn serves(&self, operation: Operation) -> bool;

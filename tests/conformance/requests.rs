@@ -8,6 +8,7 @@ use crabllm::chat::Request;
 use crabllm::codec::json;
 use crabllm::config::Models;
 use crabllm::error::Error;
+use crabllm::protocol::Dialect;
 use crabllm::protocol::Target;
 use crabllm::protocol::any;
 
@@ -51,7 +52,9 @@ fn write(
     chat: &Request<'_>,
     (protocol, model): (Protocol, &str),
 ) -> Result<(Vec<u8>, Losses), Error> {
-    let target = Target { model, facts: models.facts(protocol, model) };
+    let common = model.starts_with("deepseek");
+    let dialect = if common { Dialect::COMMON } else { Dialect::default() };
+    let target = Target { model, facts: models.facts(protocol, model), dialect };
     let (mut body, mut losses) = (Vec::new(), Losses::default());
     any::write_request(protocol, chat, &target, &mut body, &mut losses)?;
     Ok((body, losses))

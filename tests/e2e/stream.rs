@@ -13,6 +13,7 @@ use crate::support::client::Ending;
 use crate::support::client::Req;
 use crate::support::fixtures;
 use crate::support::fresh_id;
+use crate::support::gateway::Setup;
 use crate::support::http;
 use crate::support::in_parallel;
 use crate::support::script::Gate;
@@ -63,6 +64,21 @@ fn usage_that_only_the_gateway_wants_stays_with_the_gateway() {
     ] {
         assert_eq!(record[name], value, "{name} in {record}");
     }
+}
+
+#[test]
+fn a_server_that_knows_no_stream_options_is_sent_none() {
+    let strict = |setup: Setup| setup.provider("stream_usage = false\nend_user = false");
+    let lab = Lab::with(strict, streaming);
+    let id = fresh_id("strict");
+    let request = streamed().id(&id);
+    let answer = lab.ask(&request);
+    assert_eq!((answer.status(), answer.ending), (200, Ending::Complete));
+    assert_eq!(answer.text(), fixtures::stream(5).concat(), "what it tells unasked is its own");
+    let seen = lab.upstream.wait_request(1);
+    assert_eq!(seen.text().into_bytes(), request.body, "nothing is added");
+    let record = lab.gateway.record(&id);
+    assert_eq!((&record["prompt_tokens"], &record["usage_exact"]), (&11.into(), &true.into()));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn written(
 ) -> Result<(Vec<u8>, Losses), Error> {
     let facts = facts(protocol);
     let model = row.model.clone().unwrap_or_else(|| request.model.decode().into_owned());
-    let target = Target { model: &model, facts: &facts };
+    let target = Target::new(&model, &facts);
     let (mut out, mut losses) = (Vec::new(), Losses::default());
     any::write_request(protocol, request, &target, &mut out, &mut losses)?;
     Ok((out, losses))
@@ -109,7 +109,7 @@ fn forwarded(endpoint: Endpoint, body: &str) -> Option<String> {
         Err(error) => return Some(format!("request refused as it is forwarded: {error}")),
     };
     let mut out = Vec::new();
-    ask.patch(&ask.model).write(&mut out, body.as_bytes(), body.len());
+    ask.patch(&ask.model, true).write(&mut out, body.as_bytes(), body.len());
     let out = String::from_utf8(out).expect("UTF-8");
     let wish = r#""stream_options":{"include_usage":true},"#;
     let same = if ask.hides_usage() { out.replacen(wish, "", 1) } else { out };

@@ -88,6 +88,31 @@ fn claudes_differ() {
     assert!(!both("us.anthropic.claude-sonnet-4-5-20250929-v1:0"));
 }
 
+/// They refuse `max_tokens`, whoever serves them.
+#[test]
+fn the_limit_of_models_that_reason_has_its_newer_name() {
+    let models = built_in();
+    for (name, known) in [
+        ("gpt-5", Some(true)),
+        ("gpt-5.1-codex", Some(true)),
+        ("gpt-5-mini-2025-08-07", Some(true)),
+        ("openai/gpt-6", Some(true)),
+        ("o1", Some(true)),
+        ("o3-mini", Some(true)),
+        ("o4-mini", Some(true)),
+        ("ft:o4-mini:me", Some(true)),
+        ("gpt-5-chat-latest", None),
+        ("gpt-4o", None),
+        ("gpt-oss-120b", None),
+        ("mistral-large-latest", None),
+        ("deepseek-chat", Some(false)),
+        ("glm-4.6", Some(false)),
+    ] {
+        let facts = models.facts(Protocol::Openai, name);
+        assert_eq!(facts.max_completion_tokens, known, "{name}");
+    }
+}
+
 /// Without a number of its own a request is held to few tokens, of which thinking takes most.
 #[test]
 fn every_claude_is_known_for_the_length_of_its_answers() {

@@ -40,7 +40,7 @@ fn requests(data: &[u8]) {
     for thinking in [ThinkingRule::Unknown, ThinkingRule::Budget, ThinkingRule::BetweenTools] {
         let plain = thinking == ThinkingRule::Unknown;
         let facts = Facts { thinking, json_schema: plain, sampling: plain, ..Facts::default() };
-        let target = Target { model: "claude", facts: &facts };
+        let target = Target::new("claude", &facts);
         let mut out = Vec::new();
         if request::write(&read, &target, &mut out, &mut Losses::default()).is_err() {
             assert!(out.is_empty());

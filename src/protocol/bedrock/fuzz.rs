@@ -39,7 +39,7 @@ fn requests(data: &[u8]) {
     let Ok(read) = request::read(data) else { return };
     let facts = Facts::default();
     for model in ["us.anthropic.claude-x", "amazon.nova-x", "meta.llama"] {
-        let target = Target { model, facts: &facts };
+        let target = Target::new(model, &facts);
         let mut out = Vec::new();
         if request::write(&read, &target, &mut out, &mut Losses::default()).is_err() {
             continue;

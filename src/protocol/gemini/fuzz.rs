@@ -48,7 +48,7 @@ fn requests(data: &[u8]) {
     let Ok(read) = request::read(data) else { return };
     let facts = [Facts::default(), Facts { signed_calls: true, ..Facts::default() }];
     for facts in &facts {
-        let target = Target { model: "m", facts };
+        let target = Target::new("m", facts);
         let mut out = Vec::new();
         if request::write(&read, &target, &mut out, &mut Losses::default()).is_err() {
             assert!(out.is_empty(), "half a request");
@@ -78,7 +78,7 @@ fn answers(data: &[u8]) {
 
 fn embeddings(data: &[u8]) {
     let facts = Facts::default();
-    let target = Target { model: "m", facts: &facts };
+    let target = Target::new("m", &facts);
     let mut out = Vec::new();
     if let Ok(request) = embed::read_request(data) {
         if embed::write_request(&request, &target, &mut out, &mut Losses::default()).is_err() {

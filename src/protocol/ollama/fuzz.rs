@@ -42,7 +42,7 @@ fn valid(text: &[u8]) {
 
 fn requests(data: &[u8]) {
     let facts = Facts::default();
-    let target = Target { model: "m\"", facts: &facts };
+    let target = Target::new("m\"", &facts);
     let mut losses = Losses::default();
     let mut out = Vec::new();
     if let Ok(request) = request::read(data) {

@@ -26,7 +26,7 @@ const SEED: Seed = Seed { now: 1_700_000_000, random: 7 };
 fn written(request: &Request<'_>, facts: &Facts) -> Result<(String, Vec<String>), Error> {
     let mut out = Vec::new();
     let mut losses = Losses::default();
-    request::write(request, &Target { model: "up", facts }, &mut out, &mut losses)?;
+    request::write(request, &Target::new("up", facts), &mut out, &mut losses)?;
     let names = losses.names().iter().map(|name| name.clone().into_owned()).collect();
     Ok((String::from_utf8(out).unwrap(), names))
 }

@@ -239,9 +239,10 @@ impl Ask<'_> {
         self.usage != UsageEdit::None
     }
 
-    /// What must change for the upstream that calls the model `upstream`.
+    /// What must change for the upstream that calls the model `upstream`, and whose streams are
+    /// asked for their usage if `stream_usage` says so.
     #[must_use]
-    pub fn patch(&self, upstream: &str) -> Patch {
+    pub fn patch(&self, upstream: &str, stream_usage: bool) -> Patch {
         let model = (self.model != upstream).then(|| {
             let mut text = Vec::with_capacity(upstream.len() + 2);
             json::write_str(&mut text, upstream);
@@ -249,8 +250,10 @@ impl Ask<'_> {
             (self.model_at.clone(), Cow::Owned(text))
         });
         let usage = match &self.usage {
-            UsageEdit::None => None,
-            UsageEdit::Replace(range, text) => Some((range.clone(), Cow::Borrowed(*text))),
+            UsageEdit::Replace(range, text) if stream_usage => {
+                Some((range.clone(), Cow::Borrowed(*text)))
+            }
+            UsageEdit::None | UsageEdit::Replace(..) => None,
         };
         let model_first =
             self.model_at.start < usage.as_ref().map_or(usize::MAX, |(at, _)| at.start);
@@ -295,7 +298,7 @@ mod tests {
 
     fn patched(body: &str, model: &str) -> String {
         let ask = peek(Endpoint::Chat, body.as_bytes()).unwrap();
-        let patch = ask.patch(model);
+        let patch = ask.patch(model, true);
         let mut out = Vec::new();
         patch.write(&mut out, body.as_bytes(), body.len());
         assert_eq!(out.len(), patch.new_len(body.len()), "{body}");
@@ -339,6 +342,15 @@ mod tests {
             assert_eq!(patched(&body, "longer"), format!("{expected}{renamed}"));
             assert!(peek(Endpoint::Chat, body.as_bytes()).unwrap().hides_usage());
         }
+    }
+
+    #[test]
+    fn a_server_that_knows_no_such_option_is_not_asked() {
+        let body = r#"{"stream":true,"messages":[1],"model":"m"}"#;
+        let ask = peek(Endpoint::Chat, body.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        ask.patch("up", false).write(&mut out, body.as_bytes(), body.len());
+        assert_eq!(out, body.replace("\"m\"", "\"up\"").as_bytes());
     }
 
     #[test]

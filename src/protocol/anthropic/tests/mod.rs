@@ -29,7 +29,7 @@ const SEED: Seed = Seed { now: 1_700_000_000, random: 11 };
 fn written(request: &Request<'_>, facts: &Facts) -> Result<(String, Vec<String>), Error> {
     let mut out = b"kept".to_vec();
     let mut losses = Losses::default();
-    let target = Target { model: "claude-x", facts };
+    let target = Target::new("claude-x", facts);
     let result = request::write(request, &target, &mut out, &mut losses);
     let body = out.split_off(4);
     assert_eq!(out, b"kept");

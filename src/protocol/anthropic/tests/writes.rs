@@ -364,7 +364,7 @@ fn a_count_tells_what_counts() {
     request.stream = true;
     request.max_tokens = Some(7);
     let facts = Facts::default();
-    let target = Target { model: "c", facts: &facts };
+    let target = Target::new("c", &facts);
     let mut out = Vec::new();
     count::write_request(&request, &target, &mut out, &mut Losses::default()).unwrap();
     let body = tree(std::str::from_utf8(&out).unwrap());

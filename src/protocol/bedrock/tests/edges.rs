@@ -110,7 +110,7 @@ fn every_class_is_told_to_a_client() {
 fn embedded(model: &str, request: &EmbedRequest<'_>) -> Result<(String, usize), Error> {
     let (mut out, mut losses) = (Vec::new(), Losses::default());
     let facts = Facts::default();
-    let target = Target { model, facts: &facts };
+    let target = Target::new(model, &facts);
     embed::write_request(&request.inputs, request, &target, &mut out, &mut losses)?;
     Ok((String::from_utf8(out).unwrap(), losses.names().len()))
 }
@@ -182,7 +182,7 @@ fn tokens_are_counted() {
     let request = Request { turns: vec![turn], max_tokens: Some(4), ..Request::default() };
     let (mut out, mut losses) = (Vec::new(), Losses::default());
     let facts = Facts { images: false, ..Facts::default() };
-    let target = Target { model: super::CLAUDE, facts: &facts };
+    let target = Target::new(super::CLAUDE, &facts);
     count::write_request(&request, &target, &mut out, &mut losses).unwrap();
     let expected =
         r#"{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"q"}]}]}}}"#;

@@ -28,7 +28,7 @@ fn written(
 ) -> Result<(String, Vec<String>), Error> {
     let mut out = b"x".to_vec();
     let mut losses = Losses::default();
-    let result = request::write(request, &Target { model, facts }, &mut out, &mut losses);
+    let result = request::write(request, &Target::new(model, facts), &mut out, &mut losses);
     if let Err(error) = result {
         assert_eq!(out, b"x", "nothing is appended");
         return Err(error);

@@ -25,7 +25,7 @@ use crate::protocol::gemini::response;
 /// Writes a request: its body and the names of what was lost.
 fn written(request: &Request<'_>, facts: &Facts) -> Result<(String, Vec<String>), Error> {
     let (mut out, mut losses) = (Vec::new(), Losses::default());
-    let target = Target { model: "m", facts };
+    let target = Target::new("m", facts);
     request::write(request, &target, &mut out, &mut losses)?;
     let losses = losses.names().iter().map(ToString::to_string).collect();
     Ok((String::from_utf8(out).unwrap(), losses))

@@ -13,7 +13,7 @@ use crate::protocol::gemini::count;
 use crate::protocol::gemini::embed;
 
 fn target(facts: &Facts) -> Target<'_> {
-    Target { model: "e", facts }
+    Target::new("e", facts)
 }
 
 #[test]

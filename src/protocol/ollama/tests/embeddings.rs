@@ -17,7 +17,7 @@ use crate::protocol::ollama::embed::write_request;
 fn through(body: &str) -> String {
     let request = read_request(body.as_bytes()).unwrap();
     let (facts, mut losses, mut out) = (Facts::default(), Losses::default(), Vec::new());
-    let target = Target { model: "up", facts: &facts };
+    let target = Target::new("up", &facts);
     write_request(&request, &target, &mut out, &mut losses).unwrap();
     assert!(losses.is_empty());
     String::from_utf8(out).unwrap()
@@ -49,7 +49,7 @@ fn requests_come_through() {
 #[test]
 fn tokens_are_refused_and_the_rest_is_told() {
     let (facts, mut losses, mut out) = (Facts::default(), Losses::default(), Vec::new());
-    let target = Target { model: "up", facts: &facts };
+    let target = Target::new("up", &facts);
     let mut request = Request {
         model: Text::plain("m"),
         inputs: vec![Input::Text(Text::plain("a"))],

@@ -43,7 +43,7 @@ fn valid(text: &[u8]) {
 }
 
 fn target(facts: &Facts) -> Target<'_> {
-    Target { model: "m", facts }
+    Target::new("m", facts)
 }
 
 fn requests(data: &[u8]) {

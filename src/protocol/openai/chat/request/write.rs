@@ -50,6 +50,7 @@ fn write_body(
     thinking(&request.thinking, target.facts, &mut body, losses);
     if let Some(most) = request.max_tokens {
         let known = target.facts.max_completion_tokens;
+        let known = known.unwrap_or(target.dialect.max_completion_tokens);
         body.number(if known { "max_completion_tokens" } else { "max_tokens" }, most);
     }
     sampling(request, target, &mut body, losses);
@@ -57,7 +58,7 @@ fn write_body(
     if let Some(tier) = &request.tier {
         tier.write(body.key("service_tier"));
     }
-    user(request, target, &mut body);
+    user(request, target, &mut body, losses);
     if let Some(metadata) = &request.metadata {
         metadata.write(body.key("metadata"));
     }
@@ -66,7 +67,7 @@ fn write_body(
     losses.drop_if(request.cache.is_some() && !kept, "cache_control");
     if request.stream {
         body.fixed("stream", "true");
-        stream_options(request, &mut body);
+        stream_options(request, target, &mut body);
     }
     extras(request, &mut body, losses);
     body.close();
@@ -134,10 +135,18 @@ fn stop(request: &chat::Request<'_>, body: &mut Object<'_>, losses: &mut Losses)
     out.push(b']');
 }
 
-fn user(request: &chat::Request<'_>, target: &Target<'_>, body: &mut Object<'_>) {
+fn user(
+    request: &chat::Request<'_>,
+    target: &Target<'_>,
+    body: &mut Object<'_>,
+    losses: &mut Losses,
+) {
     let Some(user) = &request.user else { return };
-    let known = target.facts.max_completion_tokens;
-    let out = body.key(if known { "safety_identifier" } else { "user" });
+    let Some(name) = target.dialect.end_user else {
+        losses.drop("user");
+        return;
+    };
+    let out = body.key(name);
     out.push(b'"');
     write_short(user, MAX_USER, out);
     out.push(b'"');
@@ -180,18 +189,20 @@ const fn guess(wish: &Thinking) -> Option<Effort> {
 }
 
 /// A stream tells its usage only when asked to, and we always want it.
-fn stream_options(request: &chat::Request<'_>, body: &mut Object<'_>) {
-    let mut options = Object::open(body.key("stream_options"));
-    options.fixed("include_usage", "true");
-    if let Some(own) = request.extra.iter().find(|extra| is_options(extra)) {
-        for member in own.value.value().members() {
-            let name = member.key.decode();
-            if name != "include_usage" {
-                options.any_key(&name).extend_from_slice(member.value.raw());
+fn stream_options(request: &chat::Request<'_>, target: &Target<'_>, body: &mut Object<'_>) {
+    body.section("stream_options", |options| {
+        if target.dialect.stream_usage {
+            options.fixed("include_usage", "true");
+        }
+        if let Some(own) = request.extra.iter().find(|extra| is_options(extra)) {
+            for member in own.value.value().members() {
+                let name = member.key.decode();
+                if name != "include_usage" {
+                    options.any_key(&name).extend_from_slice(member.value.raw());
+                }
             }
         }
-    }
-    options.close();
+    });
 }
 
 fn is_options(extra: &Extra<'_>) -> bool {

@@ -10,7 +10,7 @@ use crate::protocol::openai::chat::embed;
 fn rewritten(body: &str) -> String {
     let request = embed::read_request(body.as_bytes()).unwrap();
     let facts = Facts::default();
-    let target = Target { model: "up", facts: &facts };
+    let target = Target::new("up", &facts);
     let mut out = Vec::new();
     embed::write_request(&request, &target, &mut out, &mut Losses::default()).unwrap();
     String::from_utf8(out).unwrap()

@@ -1,6 +1,7 @@
 //! Writing requests, most of them what clients of other formats ask for.
 
 use super::same;
+use super::spoken;
 use super::written;
 use crate::chat::Arguments;
 use crate::chat::Cache;
@@ -29,6 +30,7 @@ use crate::chat::Tool;
 use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::chat::Turn;
+use crate::protocol::Dialect;
 
 fn part(text: &str) -> Part<'static> {
     Part::text(Text::plain(text))
@@ -361,9 +363,23 @@ fn limits_users_and_streams_have_the_upstreams_names() {
     assert_eq!(tree["safety_identifier"].as_str().unwrap().len(), 128);
     let options = r#"{"include_usage":true,"include_obfuscation":false}"#;
     same(&tree["stream_options"].to_string(), options);
-    let older = Facts { max_completion_tokens: false, ..Facts::default() };
-    let (body, _) = written(&request, &older).unwrap();
-    assert!(body.contains(r#""max_tokens":5"#) && body.contains(r#""user":"uuu"#));
+    let (common, unknown) = (Dialect::COMMON, Facts::default());
+    let says = |known| Facts { max_completion_tokens: Some(known), ..Facts::default() };
+    let told = |facts: &Facts, dialect| spoken(&request, facts, dialect).unwrap();
+    let (body, losses) = told(&unknown, common);
+    assert!(body.contains(r#""max_tokens":5"#) && body.contains(r#""user":"uuu"#), "{body}");
+    assert!(losses.is_empty());
+    // What is known of the model counts more.
+    assert!(told(&says(true), common).0.contains(r#""max_completion_tokens":5"#));
+    assert!(told(&says(false), Dialect::default()).0.contains(r#""max_tokens":5"#));
+    let (body, losses) = told(&unknown, Dialect { stream_usage: false, end_user: None, ..common });
+    let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(tree["stream_options"], serde_json::json!({"include_obfuscation": false}));
+    assert_eq!((tree.get("user"), tree.get("safety_identifier")), (None, None));
+    assert_eq!(losses, ["user"]);
+    request.extra.clear();
+    let (body, _) = spoken(&request, &unknown, Dialect { stream_usage: false, ..common }).unwrap();
+    assert!(!body.contains("stream_options"), "{body}");
 }
 
 #[test]
