@@ -67,20 +67,26 @@ pub struct Dialect {
     pub stream_usage: bool,
     /// Who the request is for is told as this, if at all.
     pub end_user: Option<&'static str>,
+    /// Whether what a message says may be a list of texts. It may always be one with images.
+    pub text_lists: bool,
 }
 
 impl Default for Dialect {
     /// OpenAI's own.
     fn default() -> Self {
         let end_user = Some("safety_identifier");
-        Self { max_completion_tokens: true, stream_usage: true, end_user }
+        Self { max_completion_tokens: true, stream_usage: true, end_user, text_lists: true }
     }
 }
 
 impl Dialect {
     /// What servers know that look like OpenAI's.
-    pub const COMMON: Self =
-        Self { max_completion_tokens: false, stream_usage: true, end_user: Some("user") };
+    pub const COMMON: Self = Self {
+        max_completion_tokens: false,
+        stream_usage: true,
+        end_user: Some("user"),
+        text_lists: false,
+    };
 }
 
 /// What readers and writers cannot know by themselves.

@@ -75,7 +75,8 @@ impl Service for Azure {
             Some(version) => {
                 let current = version >= FIRST_CURRENT;
                 let (max_completion_tokens, stream_usage) = (current, current);
-                Dialect { max_completion_tokens, stream_usage, end_user: Some("user") }
+                let end_user = Some("user");
+                Dialect { max_completion_tokens, stream_usage, end_user, ..Dialect::default() }
             }
         }
     }
@@ -137,7 +138,7 @@ mod tests {
         };
         let newest = Dialect::default();
         let dated = Dialect { end_user: Some("user"), ..newest };
-        let old = Dialect { stream_usage: false, ..Dialect::COMMON };
+        let old = Dialect { max_completion_tokens: false, stream_usage: false, ..dated };
         assert_eq!(known(Some("v1")), newest);
         assert_eq!(known(None), dated);
         assert_eq!(known(Some("2024-09-01-preview")), dated);

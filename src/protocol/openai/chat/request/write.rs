@@ -44,7 +44,7 @@ fn write_body(
 ) -> Result<(), Error> {
     let mut body = Object::open(out);
     json::write_str(body.key("model"), target.model);
-    Turns::new(request, target.facts, losses).write(body.key("messages"))?;
+    Turns::new(request, target, losses).write(body.key("messages"))?;
     write_tools::write(request, target.facts, &mut body, losses)?;
     write_tools::format(request.format.as_ref(), target.facts, &mut body, losses);
     thinking(&request.thinking, target.facts, &mut body, losses);

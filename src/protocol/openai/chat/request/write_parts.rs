@@ -92,6 +92,8 @@ pub(super) struct Parts<'w> {
     pub(super) failed: bool,
     /// A mark of the whole, which goes on its last part.
     pub(super) last: Option<Cache>,
+    /// Whether several texts must be written as one.
+    pub(super) joins: bool,
 }
 
 impl<'w> Parts<'w> {
@@ -101,7 +103,7 @@ impl<'w> Parts<'w> {
         marks: &'w mut Marks,
         losses: &'w mut Losses,
     ) -> Self {
-        Self { place, facts, marks, losses, failed: false, last: None }
+        Self { place, facts, marks, losses, failed: false, last: None, joins: false }
     }
 
     /// Appends the content: a string where that says it all, else an array.
@@ -123,8 +125,36 @@ impl<'w> Parts<'w> {
                 out.push(b'"');
                 Ok(())
             }
+            [..] if self.joins && parts.iter().all(|part| self.is_plain(part)) => {
+                self.joined(parts, out);
+                Ok(())
+            }
             [..] => self.array(parts, out),
         }
+    }
+
+    /// Whether a part is nothing but text, as far as the upstream has words for it.
+    fn is_plain(&self, part: &Part<'_>) -> bool {
+        let marked = self.marks.taken && part.cache.or(self.last).is_some();
+        let own = part.extra.iter().any(|extra| extra.by == Protocol::Openai);
+        matches!(part.content, Content::Text(_)) && !own && !marked
+    }
+
+    /// Appends texts as one: the model's go on where the one before ended, all others on a line of
+    /// their own.
+    fn joined(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.failed { b"\"Error: " } else { b"\"" });
+        for (at, part) in parts.iter().enumerate() {
+            self.losses.drop_if(part.cache.or(self.last).is_some(), "cache_control");
+            part.extra.iter().for_each(|extra| self.losses.drop_extra(extra));
+            if at > 0 && self.place != Place::Assistant {
+                out.extend_from_slice(b"\\n");
+            }
+            if let Content::Text(text) = &part.content {
+                out.extend_from_slice(text.raw());
+            }
+        }
+        out.push(b'"');
     }
 
     fn array(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) -> Result<(), Fault> {

@@ -19,6 +19,7 @@ use crate::codec::json;
 use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::error::Error;
+use crate::protocol::Target;
 use crate::protocol::openai::chat::request::write_parts::Ids;
 use crate::protocol::openai::chat::request::write_parts::Marks;
 use crate::protocol::openai::chat::request::write_parts::Parts;
@@ -33,6 +34,7 @@ type Few<'w> = SmallVec<[&'w Part<'w>; 4]>;
 pub(super) struct Turns<'w> {
     request: &'w Request<'w>,
     facts: &'w Facts,
+    joins: bool,
     losses: &'w mut Losses,
     ids: Ids<'w>,
     marks: Marks,
@@ -40,9 +42,14 @@ pub(super) struct Turns<'w> {
 }
 
 impl<'w> Turns<'w> {
-    pub(super) fn new(request: &'w Request<'w>, facts: &'w Facts, losses: &'w mut Losses) -> Self {
+    pub(super) fn new(
+        request: &'w Request<'w>,
+        target: &Target<'w>,
+        losses: &'w mut Losses,
+    ) -> Self {
+        let (facts, joins) = (target.facts, !target.dialect.text_lists);
         let marks = Marks::new(request, facts.thinking == ThinkingRule::Effort);
-        Self { request, facts, losses, ids: Ids::default(), marks, list: List::default() }
+        Self { request, facts, joins, losses, ids: Ids::default(), marks, list: List::default() }
     }
 
     /// Appends the array of messages.
@@ -108,6 +115,7 @@ impl<'w> Turns<'w> {
         let alone = texts.is_empty() && !result.parts.is_empty();
         let mut parts = Parts::new(Place::Tool, self.facts, &mut self.marks, self.losses);
         parts.failed = result.failed;
+        parts.joins = self.joins;
         parts.last = whole.cache;
         if alone {
             let text = "The result is attached to the next message.";
@@ -159,6 +167,7 @@ impl<'w> Turns<'w> {
             },
         );
         let mut writer = Parts::new(place, self.facts, &mut self.marks, self.losses);
+        writer.joins = self.joins;
         writer.content(&parts, message.key("content")).map_err(bad)?;
         self.extras(&turn.extra, &mut message);
         message.close();
@@ -229,6 +238,7 @@ impl<'w> Turns<'w> {
             return Ok(());
         }
         let mut parts = Parts::new(Place::Assistant, self.facts, &mut self.marks, self.losses);
+        parts.joins = self.joins;
         parts.content(texts, message.key("content")).map_err(bad)
     }
 

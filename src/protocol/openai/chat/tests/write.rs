@@ -383,6 +383,43 @@ fn limits_users_and_streams_have_the_upstreams_names() {
 }
 
 #[test]
+fn texts_become_one_where_a_list_of_them_is_refused() {
+    let marked = |text| Part { cache: Some(Cache::Standard), ..part(text) };
+    let turns = vec![
+        Turn::new(Role::System, vec![part("a\\"), marked("b")]),
+        user(vec![part("c"), part("d")]),
+        model(vec![part("e"), part("f"), call("1", "n", "{}")]),
+        user(vec![result("1", vec![part("r"), part("s")], true), part("g")]),
+        user(vec![part("h"), image()]),
+    ];
+    let content = |turns, facts: &Facts, dialect| -> Vec<serde_json::Value> {
+        let (body, _) = spoken(&asked(turns), facts, dialect).unwrap();
+        let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let messages = tree["messages"].as_array().unwrap();
+        messages.iter().map(|message| message["content"].clone()).collect()
+    };
+    let found = content(turns.clone(), &Facts::default(), Dialect::COMMON);
+    assert_eq!(found[..5], ["a\\\nb", "c\nd", "ef", "Error: r\ns", "g"]);
+    assert_eq!(found[5][0]["text"], "h");
+    let (_, losses) = spoken(&asked(turns.clone()), &Facts::default(), Dialect::COMMON).unwrap();
+    assert_eq!(losses, ["cache_control"]);
+    let lists = content(turns.clone(), &Facts::default(), Dialect::default());
+    assert!(lists[..4].iter().all(serde_json::Value::is_array), "{lists:?}");
+    let with = |by| Part { extra: vec![Extra { by, ..foreign("x") }], ..part("a") };
+    let one = |by| {
+        spoken(&asked(vec![user(vec![with(by), part("b")])]), &Facts::default(), Dialect::COMMON)
+    };
+    let (body, losses) = one(Protocol::Anthropic).unwrap();
+    assert!(body.contains(r#""content":"a\nb""#) && losses == ["x"], "{body} {losses:?}");
+    let (body, losses) = one(Protocol::Openai).unwrap();
+    assert!(body.contains(r#""x":1}"#) && losses.is_empty(), "{body} {losses:?}");
+    // A mark that the model takes has no place in a text.
+    let marks = Facts { thinking: ThinkingRule::Effort, ..Facts::default() };
+    let found = content(turns, &marks, Dialect::COMMON);
+    assert!(found[0].is_array() && found[1] == "c\nd", "{found:?}");
+}
+
+#[test]
 fn a_schema_is_asked_for_in_words_where_it_must_be() {
     let schema = Json::fixed(r#"{"type":"object"}"#);
     let format = Format::Schema { name: None, description: None, schema, strict: None };
