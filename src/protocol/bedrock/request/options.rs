@@ -62,7 +62,11 @@ pub fn write_inference(
             None => {}
         }
         write_sampling(request, target, think, config, losses);
-        let mut stops = request.stop.iter().filter(|word| !word.is_empty()).peekable();
+        // Claude refuses what is only space; an empty one nobody takes.
+        let claude = is_claude(target.model);
+        let stops = |word: &&Text<'_>| !(word.is_empty() || claude && word.is_blank());
+        losses.drop_if(!request.stop.iter().all(|word| stops(&word)), "stop");
+        let mut stops = request.stop.iter().filter(stops).peekable();
         if stops.peek().is_some() {
             let out = config.key("stopSequences");
             let mut list = List::open(out);

@@ -331,6 +331,22 @@ fn sampling_is_what_the_model_takes() {
 }
 
 #[test]
+fn a_stop_sequence_that_is_refused_is_left_out_and_told() {
+    let with = |model: &str, words: &[&str]| {
+        let stop = words.iter().map(|word| Text::plain(word)).collect();
+        let (body, losses) = written(&Request { stop, ..ask() }, model, &Facts::default()).unwrap();
+        (at(&body, "inferenceConfig"), losses == ["stop"], losses.len())
+    };
+    let stops = |words: &str| format!(r#"{{"stopSequences":[{words}]}}"#);
+    let both = ["\n\n", "END"];
+    assert_eq!(with(CLAUDE, &both), (stops(r#""END""#), true, 1));
+    assert_eq!(with(CLAUDE, &["\n"]), (String::new(), true, 1));
+    assert_eq!(with("meta.x", &both), (stops(r#""\n\n","END""#), false, 0));
+    assert_eq!(with("meta.x", &["", "END"]), (stops(r#""END""#), true, 1));
+    assert_eq!(with(CLAUDE, &["END"]), (stops(r#""END""#), false, 0));
+}
+
+#[test]
 fn a_form_is_asked_for_as_well_as_can_be() {
     let format = Format::Schema {
         name: Some(Text::plain("n")),
