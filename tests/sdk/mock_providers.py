@@ -69,12 +69,13 @@ def openai_read(body):
         elif role == "tool":
             rule(message["tool_call_id"] in open_calls, "a result of no call")
             open_calls.discard(message["tool_call_id"])
-            text = content if isinstance(content, str) else "".join(p["text"] for p in content)
-            results.append((names[message["tool_call_id"]], text))
+            rule(isinstance(content, str), "a result that is a list")
+            results.append((names[message["tool_call_id"]], content))
         elif role == "user":
-            parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            found = [part["text"] for part in parts if part["type"] == "text"]
-            texts += found
+            # Of texts alone it takes no list, as servers like OpenAI's do not.
+            lines = isinstance(content, str)
+            rule(lines or any(part["type"] != "text" for part in content), "a list of texts")
+            texts += content.split("\n") if lines else [p["text"] for p in content if p["type"] == "text"]
             results = []
     tools = [tool["function"]["name"] for tool in body.get("tools") or []]
     return Say(texts, results, tools)
