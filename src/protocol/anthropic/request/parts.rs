@@ -44,11 +44,12 @@ impl Marks {
         taken
     }
 
-    /// Writes a mark, if there is one and it is among those.
+    /// Writes a mark, if there is one and it is among those. One that keeps for less than was wished
+    /// is told.
     pub fn write(&mut self, cache: Option<Cache>, block: &mut Object<'_>, losses: &mut Losses) {
         let Some(cache) = cache.filter(|_| self.take()) else { return };
         let long = cache != Cache::Standard;
-        losses.drop_if(long && self.short, "cache_control");
+        losses.drop_if(long && self.short || cache == Cache::HalfDay, "cache_control");
         if long && !self.short {
             block.fixed("cache_control", r#"{"type":"ephemeral","ttl":"1h"}"#);
         } else {

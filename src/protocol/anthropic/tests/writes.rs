@@ -294,6 +294,12 @@ fn four_marks_are_kept_and_long_ones_come_first() {
     assert_eq!(marks, [None, Some(&long), Some(&short), Some(&short)]);
     assert_eq!(body["cache_control"], short);
     assert_eq!(losses, ["cache_control"]);
+    for (cache, lost) in [(Cache::Hour, false), (Cache::HalfHour, false), (Cache::HalfDay, true)] {
+        let request = asked(vec![turn(Role::User, vec![marked("1", cache)])]);
+        let (body, losses) = tree_of(&request, &Facts::default());
+        assert_eq!(body["messages"][0]["content"][0]["cache_control"], long);
+        assert_eq!(losses == ["cache_control"], lost, "{cache:?}");
+    }
 }
 
 #[test]

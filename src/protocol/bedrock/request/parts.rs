@@ -40,6 +40,8 @@ pub struct Marks {
     pub tools: bool,
     /// The first ones, which are left out.
     skip: usize,
+    /// Whether a short one was written: longer ones must stand before it.
+    short: bool,
 }
 
 impl Marks {
@@ -50,21 +52,31 @@ impl Marks {
         let taken = claude || nova || model.starts_with("arn:");
         let skip = total.saturating_sub(MAX_MARKS);
         losses.drop_if(total > 0 && (!taken || skip > 0), "cache_control");
-        Self { taken, long: !nova, tools: !nova, skip }
+        Self { taken, long: !nova, tools: !nova, skip, short: false }
     }
 
-    /// Appends the block of a mark, if there is one and it is to be written.
-    pub fn write(&mut self, cache: Option<Cache>, list: &mut List, out: &mut Vec<u8>) {
+    /// Appends the block of a mark, if there is one and it is to be written. One that keeps for less
+    /// than was wished is told.
+    pub fn write(
+        &mut self,
+        cache: Option<Cache>,
+        list: &mut List,
+        out: &mut Vec<u8>,
+        losses: &mut Losses,
+    ) {
         let Some(cache) = cache.filter(|_| self.taken) else { return };
         if self.skip > 0 {
             self.skip -= 1;
             return;
         }
         list.next(out);
-        let long = self.long && cache != Cache::Standard;
+        let wished = cache != Cache::Standard;
+        let long = wished && self.long && !self.short;
+        losses.drop_if(wished && !long || cache == Cache::HalfDay, "cache_control");
         let point = if long {
             r#"{"cachePoint":{"type":"default","ttl":"1h"}}"#
         } else {
+            self.short = true;
             r#"{"cachePoint":{"type":"default"}}"#
         };
         out.extend_from_slice(point.as_bytes());
@@ -110,7 +122,7 @@ impl Blocks<'_> {
                 block.close();
             }
         }
-        self.marks.write(item.cache(), list, out);
+        self.marks.write(item.cache(), list, out, self.losses);
         Ok(())
     }
 

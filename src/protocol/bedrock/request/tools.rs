@@ -162,7 +162,7 @@ impl<'r, 'a> Tools<'r, 'a> {
             list.next(out);
             write_tool(tool, out, losses)?;
             if marks.tools {
-                marks.write(tool.cache, &mut list, out);
+                marks.write(tool.cache, &mut list, out, losses);
             } else {
                 losses.drop_if(tool.cache.is_some(), "cache_control");
             }

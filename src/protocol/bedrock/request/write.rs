@@ -185,7 +185,7 @@ fn write_group(
         out.extend_from_slice(br#"{"text":"."}"#);
     }
     let marked = group.items.last().is_some_and(|item| item.cache().is_some());
-    blocks.marks.write(mark.filter(|_| !marked), &mut list, out);
+    blocks.marks.write(mark.filter(|_| !marked), &mut list, out, blocks.losses);
     out.push(b']');
     let mut known: Vec<&Extra<'_>> = Vec::new();
     for extra in &group.extra {

@@ -421,11 +421,11 @@ fn marks_are_for_those_who_take_them() {
     let mut request = ask();
     request.turns[0].parts[0].cache = Some(Cache::HalfHour);
     request.cache = Some(Cache::Standard);
-    let marked = Tool { cache: Some(Cache::Standard), ..tool("f") };
+    let marked = Tool { cache: Some(Cache::Hour), ..tool("f") };
     request.tools = vec![marked.clone(), marked.clone(), marked.clone(), marked];
     let (body, losses) = written(&request, CLAUDE, &Facts::default()).unwrap();
     assert_eq!((body.matches("cachePoint").count(), losses), (4, vec!["cache_control".into()]));
-    assert_eq!(body.matches(r#""ttl":"1h""#).count(), 1);
+    assert_eq!(body.matches(r#""ttl":"1h""#).count(), 4);
     assert_eq!(
         at(&body, "toolConfig.tools.1.toolSpec.name"),
         "\"f\"",
@@ -436,4 +436,38 @@ fn marks_are_for_those_who_take_them() {
     request.tools.clear();
     let (body, _) = written(&request, "amazon.nova-x", &Facts::default()).unwrap();
     assert_eq!((body.matches("cachePoint").count(), body.contains("ttl")), (1, false));
+}
+
+/// Claude refuses a mark for an hour behind one for five minutes, and Nova keeps nothing for so long.
+#[test]
+fn a_mark_for_less_than_was_wished_is_told() {
+    let with = |model: &str, marks: &[Cache]| {
+        let mut request = ask();
+        let part = |mark: &Cache| Part { cache: Some(*mark), ..Part::text(Text::plain("a")) };
+        request.turns[0].parts = marks.iter().map(part).collect();
+        let (body, losses) = written(&request, model, &Facts::default()).unwrap();
+        let points = body.split(r#""cachePoint":{"type":"default""#).skip(1);
+        let points = points.map(|rest| if rest.starts_with('}') { "5m" } else { "1h" });
+        let points = points.collect::<Vec<_>>().join(" ");
+        assert!(losses.is_empty() || losses == ["cache_control"], "{losses:?}");
+        (points, losses.len())
+    };
+    use Cache::{HalfDay, HalfHour, Hour, Standard};
+    let nova = "amazon.nova-lite-v1:0";
+    for (model, marks, points, lost) in [
+        (CLAUDE, &[Hour, HalfHour, Standard][..], "1h 1h 5m", 0),
+        (CLAUDE, &[Standard, Hour], "5m 5m", 1),
+        (CLAUDE, &[HalfDay], "1h", 1),
+        (nova, &[Standard], "5m", 0),
+        (nova, &[Hour], "5m", 1),
+        (nova, &[HalfHour], "5m", 1),
+    ] {
+        assert_eq!(with(model, marks), (points.to_owned(), lost), "{model} {marks:?}");
+    }
+    // Marks on tools stand before all others.
+    let tools = vec![Tool { cache: Some(Standard), ..tool("f") }];
+    let mut request = Request { tools, ..ask() };
+    request.turns[0].parts[0].cache = Some(Hour);
+    let (body, losses) = written(&request, CLAUDE, &Facts::default()).unwrap();
+    assert_eq!((body.contains("1h"), losses), (false, vec!["cache_control".to_owned()]));
 }
