@@ -29,7 +29,7 @@ const DEFAULT_FILE: &str = "crabllm.toml";
 
 /// An LLM API gateway: one door to every provider, at the cost of a plain reverse proxy.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about = None)]
+#[command(version, about, long_about = None, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -198,9 +198,26 @@ fn check(file: &Path, json: bool, env: &Env) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use clap::Parser;
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_option_goes_unheard() {
+        let parsed = |line: &str| super::Cli::try_parse_from(line.split(' ')).is_ok();
+        for line in ["crabllm --config f.toml", "crabllm serve --config f.toml --shards 1"] {
+            assert!(parsed(line), "{line}");
+        }
+        for line in [
+            "crabllm --config f.toml serve",
+            "crabllm --listen 127.0.0.1:1 --shards 1 serve",
+            "crabllm --config f.toml check",
+            "crabllm --config f.toml explain --model m",
+        ] {
+            assert!(!parsed(line), "{line}");
+        }
     }
 }
