@@ -65,7 +65,10 @@ pub struct Across {
 /// What was seen of a stream.
 #[derive(Debug, Default)]
 struct Seen {
+    /// What the stream told of its usage, once it told all.
     usage: Option<Usage>,
+    /// What it told of it at its beginning: of the answer nothing is known then.
+    begun: Option<Usage>,
     content_events: u64,
     /// Whether a client has heard something of the answer, or that it is over.
     content: bool,
@@ -88,12 +91,17 @@ impl Seen {
                 self.content = true;
                 self.calls |= matches!(event, Event::CallStart { .. });
             }
-            Event::Start(start) => self.usage = start.usage.or(self.usage),
+            Event::Start(start) => self.begun = start.usage.or(self.begun),
+            // Before any content it can be no more than the prompt's.
+            Event::Usage(usage) if !self.content => self.begun = Some(*usage),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Failure(failure) => {
                 self.failure = Some(Box::new(failure.clone().into_owned()));
             }
-            Event::Finish { .. } => self.content = true,
+            Event::Finish { .. } => {
+                self.content = true;
+                self.usage = self.usage.or(self.begun);
+            }
             Event::Signature { .. }
             | Event::CallEnd { .. }
             | Event::Logprobs { .. }
@@ -265,6 +273,16 @@ impl Pipe {
             Self::Tap(reframer) => reframer.tap.usage(),
             Self::Along(along) => along.seen.usage,
             Self::Across(across) => across.seen.usage,
+        }
+    }
+
+    /// What the stream told at its beginning, of which the tokens of the answer are not counted yet.
+    #[must_use]
+    pub fn usage_at_start(&self) -> Option<Usage> {
+        match self {
+            Self::Tap(_) => None,
+            Self::Along(along) => along.seen.begun,
+            Self::Across(across) => across.seen.begun,
         }
     }
 

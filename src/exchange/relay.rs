@@ -212,7 +212,7 @@ impl Relay<'_> {
     fn note(&mut self, meter: &mut Meter) {
         let told = self.pipe.usage();
         meter.record.response_bytes = self.pipe.passed();
-        let mut usage = told.unwrap_or(meter.record.usage);
+        let mut usage = told.or(self.pipe.usage_at_start()).unwrap_or(meter.record.usage);
         if told.is_none() {
             usage.completion = self.pipe.content_events();
         }

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::support::client::Answer;
 use crate::support::client::Ending;
+use crate::support::client::Req;
+use crate::support::fresh_id;
 use crate::support::http::as_chunk;
 use crate::support::in_parallel;
 use crate::support::providers;
@@ -112,6 +114,39 @@ fn check_cut(answer: &Answer, at: usize, done: usize) {
     } else {
         assert!(text.contains("{\"error\":"), "cut at {at} without a word: {text}");
         assert_ne!(answer.ending, Ending::Complete, "cut at {at}");
+    }
+}
+
+#[test]
+fn what_a_stream_says_of_its_usage_at_its_beginning_is_not_taken_for_the_end() {
+    let lab = kinds(|_| {
+        let begun: String = providers::message_events()[..5].concat();
+        Script::default().send(STREAM_HEAD).send(as_chunk(begun.as_bytes())).fin()
+    });
+    for request in [ask as fn(&str, Value) -> Req, message] {
+        let id = fresh_id("begun");
+        let answer = lab.ask(&request("claude/c", json!({"stream": true})).id(&id));
+        assert!(answer.text().contains("from Claude."), "{}", answer.text());
+        let record = lab.gateway.record(&id);
+        assert_eq!(record["outcome"], "upstream_failed", "{record}");
+        let counted = (&record["prompt_tokens"], &record["completion_tokens"]);
+        assert_eq!(counted, (&json!(130), &json!(2)), "the events of the answer: {record}");
+        assert_eq!(record["usage_exact"], false);
+    }
+}
+
+#[test]
+fn a_stream_that_says_nothing_is_counted() {
+    let lab = kinds(|_| {
+        let events = providers::message_events();
+        Script::stream(&[events[0].clone(), events[6].clone(), events[7].clone()])
+    });
+    for request in [ask as fn(&str, Value) -> Req, message] {
+        let id = fresh_id("silent");
+        lab.ask(&request("claude/c", json!({"stream": true})).id(&id));
+        let record = lab.gateway.record(&id);
+        let counted = (&record["completion_tokens"], &record["usage_exact"]);
+        assert_eq!(counted, (&json!(25), &json!(true)), "{record}");
     }
 }
 
