@@ -125,7 +125,8 @@ impl Failure<'_> {
     /// alone that a key is wrong or a quota is used up, with the status of a bad request.
     #[must_use]
     pub fn status_tells(&self) -> bool {
-        Class::of_status(self.status) == self.class
+        let failed = self.class == Class::Server && self.status >= 500;
+        failed || Class::of_status(self.status) == self.class
     }
 
     /// The same on its own.

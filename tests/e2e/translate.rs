@@ -142,6 +142,10 @@ fn an_error_comes_in_the_clients_words() {
             let body = r#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
             return Script::json(429, body);
         }
+        if seen.text().contains("down") {
+            let body = r#"{"type":"error","error":{"type":"api_error","message":"down"}}"#;
+            return Script::json(503, body);
+        }
         let body = r#"{"type":"error","error":{"type":"overloaded_error","message":"too busy"}}"#;
         Script::json(529, body)
     });
@@ -151,6 +155,8 @@ fn an_error_comes_in_the_clients_words() {
     let answer = lab.ask(&ask("claude/c", json!({})));
     assert!(matches!(answer.status(), 503 | 529), "{}", answer.status());
     assert_eq!(answer.json()["error"]["message"], "too busy");
+    let answer = lab.ask(&ask("claude/c", json!({"user": "down"})));
+    assert_eq!((answer.status(), &answer.json()["error"]["message"]), (503, &json!("down")));
     let answer = lab.ask(&message("gem/g", json!({})));
     assert_eq!(answer.status(), 429);
     assert_eq!(answer.json()["error"]["type"], "rate_limit_error", "{}", answer.text());
