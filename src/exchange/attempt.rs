@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::auth::Caller;
+use crate::chat::Class;
 use crate::chat::Failure;
+use crate::chat::Losses;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange::Exchange;
@@ -25,6 +27,7 @@ use crate::exchange::queue::Place;
 use crate::net::downstream::Gone;
 use crate::net::downstream::Request;
 use crate::observe::Meter;
+use crate::observe::Record;
 use crate::observe::Tried;
 use crate::protocol::openai::request::Ask;
 use crate::protocol::openai::request::peek;
@@ -128,6 +131,30 @@ impl Miss {
         Self { fault: Some(fault), replaceable: true, last: Last::Failure(Box::new(failure)) }
     }
 
+    /// How much it tells a client of why nobody answered.
+    const fn weight(&self) -> u8 {
+        match self.fault {
+            // Nobody was asked.
+            Some(Fault::Unfit) => 0,
+            // It is the operator who has to do something.
+            Some(Fault::Refused {
+                class: Class::Unauthorized | Class::Forbidden | Class::NotFound,
+                ..
+            }) => 1,
+            Some(
+                Fault::Connect
+                | Fault::Tls
+                | Fault::Timeout
+                | Fault::Closed
+                | Fault::Garbage
+                | Fault::Refused { .. }
+                | Fault::Full,
+            ) => 2,
+            // The request itself is over.
+            None => 3,
+        }
+    }
+
     /// The word for it in a record.
     fn why(&self) -> Box<str> {
         match &self.last {
@@ -228,7 +255,7 @@ pub async fn run<'c>(
     meter: &mut Meter,
 ) -> Result<(), Error> {
     let core = x.core;
-    let mut began = core.clock.now();
+    let (mut began, mut before) = (core.clock.now(), None);
     loop {
         let missed = match ready {
             Ok(ready) => perform(x, ready, request, meter).await,
@@ -240,9 +267,11 @@ pub async fn run<'c>(
             return Ok(());
         };
         let Some(next) = follow(x, &mut under, &miss, request, meter) else {
+            let miss = decide(before, miss, x, &under.next, began, meter);
             return tell(x, miss, meter).await;
         };
         note(&under.next, &miss, began, core, meter);
+        before = Some(Failed::weightier(before, miss, x, &meter.record));
         pause(x, next.wait).await?;
         began = core.clock.now();
         under.next = next;
@@ -317,6 +346,52 @@ fn follow<'c>(
     let next = journey.next(last.deployment, fault, &view(core, &health), ends, &may_use)?;
     let paid = !next.extra || health.budget(journey.origin()).is_some_and(|it| it.take(now));
     paid.then_some(next)
+}
+
+/// A failure that was followed by another attempt, and whose it was.
+struct Failed {
+    miss: Miss,
+    model: Box<str>,
+    upstream_model: Option<Box<str>>,
+    provider: Box<str>,
+    losses: Losses,
+}
+
+impl Failed {
+    /// Of `before` and `miss`, which is the later one, the one that tells a client more.
+    fn weightier(before: Option<Self>, miss: Miss, x: &mut Exchange<'_>, record: &Record) -> Self {
+        match before.filter(|before| before.miss.weight() > miss.weight()) {
+            Some(before) => before,
+            None => Self {
+                miss,
+                model: record.model.clone(),
+                upstream_model: record.upstream_model.clone(),
+                provider: record.provider.clone(),
+                losses: std::mem::take(&mut x.reply.losses),
+            },
+        }
+    }
+}
+
+/// What the client is told: the last failure, unless one before it says more of why nobody answered.
+fn decide(
+    before: Option<Failed>,
+    last: Miss,
+    x: &mut Exchange<'_>,
+    next: &Next<'_>,
+    began: Micros,
+    meter: &mut Meter,
+) -> Miss {
+    let Some(before) = before.filter(|before| before.miss.weight() > last.weight()) else {
+        return last;
+    };
+    note(next, &last, began, x.core, meter);
+    let record = &mut meter.record;
+    record.model = before.model;
+    record.upstream_model = before.upstream_model;
+    record.provider = before.provider;
+    x.reply.losses = before.losses;
+    before.miss
 }
 
 /// Writes the failed attempt down, and takes back what was to be told of it.

@@ -7,6 +7,7 @@ use crate::lab::plain;
 use crate::lab::streamed;
 use crate::lab::whole;
 use crate::support::client::Answer;
+use crate::support::fixtures;
 use crate::support::fixtures::COMPLETION;
 use crate::support::fixtures::UPSTREAM_KEY;
 use crate::support::fresh_id;
@@ -33,8 +34,7 @@ fn an_upstream_refusal_keeps_its_status_and_body() {
         for stream in [false, true] {
             let id = fresh_id("refusal");
             let mut request = plain().id(&id);
-            request.body =
-                crate::support::fixtures::ask("real-model", stream, &status.to_string()).into();
+            request.body = fixtures::ask("real-model", stream, &status.to_string()).into();
             let answer = lab.ask(&request);
             assert_eq!((answer.status(), answer.text().as_str()), (status, LIMITED));
             assert_eq!(answer.head.get("retry-after"), Some("7"));
@@ -45,6 +45,61 @@ fn an_upstream_refusal_keeps_its_status_and_body() {
             assert_eq!((&record["status"], &record["attempts"]), (&status.into(), &1.into()));
         }
     }
+}
+
+/// The first model's provider fails, and so does the one that takes its place, by `other`.
+fn with_fallback(first: Script, other: Script) -> Lab {
+    Lab::with(
+        |setup| {
+            let host = setup.base_url.trim_end_matches("/v1").to_owned();
+            setup.tables(&format!(
+                "[providers.claude]\nkind = \"anthropic\"\nbase_url = \"{host}\"\napi_key = \"k\"\n\
+                 max_retries = 0\n[fallbacks]\nreal-model = [\"claude/c\"]\n"
+            ))
+        },
+        move |seen| {
+            let claude = seen.head.start.contains("/messages");
+            if claude { other.clone() } else { first.clone() }
+        },
+    )
+}
+
+#[test]
+fn a_fallback_that_is_of_no_use_hides_no_failure() {
+    let busy = Script::answer(429, "retry-after: 40\r\n", LIMITED);
+    let down = Script::json(503, LIMITED);
+    let denied = r#"{"type":"error","error":{"type":"authentication_error","message":"a key"}}"#;
+    let denied = Script::json(401, denied);
+    // It cannot give two answers, and its key is wrong: neither is what the client waits for.
+    for (first, status, choices, asked) in
+        [(&busy, 429, 2, 1), (&busy, 429, 1, 2), (&down, 503, 2, 1), (&down, 503, 1, 2)]
+    {
+        let lab = with_fallback(first.clone(), denied.clone());
+        let id = fresh_id("useless");
+        let mut request = plain().id(&id);
+        request.body = fixtures::ask("real-model", false, "")
+            .replace("\"user\":", &format!("\"n\":{choices},\"user\":"))
+            .into();
+        let answer = lab.ask(&request);
+        assert_eq!((answer.status(), answer.text().as_str()), (status, LIMITED), "{choices}");
+        assert_eq!(answer.head.get("x-crabllm-provider"), Some("mock"));
+        let wait = if status == 429 { Some("40") } else { None };
+        assert_eq!(answer.head.get("retry-after"), wait);
+        assert_eq!(lab.upstream.requests().len(), asked);
+        let record = lab.gateway.record(&id);
+        assert_eq!((&record["provider"], &record["status"]), (&"mock".into(), &status.into()));
+        assert_eq!(record["tried"].as_array().map(Vec::len), Some(2), "{record}");
+        assert_eq!(record["tried"][1]["provider"], "claude", "{record}");
+    }
+}
+
+#[test]
+fn the_last_of_failures_that_are_alike_is_told() {
+    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"too busy"}}"#;
+    let lab = with_fallback(Script::json(500, LIMITED), Script::json(529, overloaded));
+    let answer = lab.ask(&plain());
+    assert_eq!((answer.status(), answer.head.get("x-crabllm-provider")), (503, Some("claude")));
+    assert!(answer.text().contains("too busy"), "{}", answer.text());
 }
 
 #[test]
@@ -166,7 +221,7 @@ fn a_whole_answer_to_a_request_for_a_stream_is_checked_too() {
         _ => Script::json(200, "{\"id\":"),
     });
     let mut request = streamed();
-    request.body = crate::support::fixtures::ask("real-model", true, "bad").into();
+    request.body = fixtures::ask("real-model", true, "bad").into();
     let answer = lab.ask(&request);
     assert_eq!(answer.status(), 502, "{}", answer.text());
     answer.error_code();
@@ -187,7 +242,7 @@ fn an_answer_beyond_the_limit_is_refused() {
     );
     for user in ["length", "chunked"] {
         let mut request = plain();
-        request.body = crate::support::fixtures::ask("real-model", false, user).into();
+        request.body = fixtures::ask("real-model", false, user).into();
         let answer = lab.ask(&request);
         assert_eq!(answer.status(), 502, "{user}: {} bytes", answer.body.len());
         answer.error_code();
