@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::chat::Usage;
+use crate::chat::Fold;
+use crate::chat::Protocol;
+use crate::chat::Sink;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange::Exchange;
@@ -15,6 +17,9 @@ use crate::net::buffers::SMALL;
 use crate::net::downstream::Request;
 use crate::observe::Meter;
 use crate::observe::Outcome;
+use crate::protocol::Seed;
+use crate::protocol::any;
+use crate::protocol::any::Writer;
 use crate::protocol::openai::Endpoint;
 use crate::protocol::openai::request::Ask;
 use crate::provider::demo::Demo;
@@ -24,14 +29,16 @@ use crate::provider::demo::Script;
 /// An answer, ready to be told.
 pub struct Performance {
     script: Script,
+    client: Protocol,
+    seed: Seed,
     stream: bool,
-    hide_usage: bool,
+    usage: bool,
 }
 
 /// Writes the answer to `request`.
 ///
 /// # Errors
-/// A 400 for anything but chat.
+/// A 400 for embeddings.
 pub fn script(
     x: &Exchange<'_>,
     demo: Demo,
@@ -39,9 +46,9 @@ pub fn script(
     ask: &Ask<'_>,
     meter: &Meter,
 ) -> Result<Performance, Error> {
-    if x.endpoint != Endpoint::Chat {
-        let message = "the demo provider answers chat completions only";
-        return Err(Error::field("model", message));
+    let client = x.endpoint.protocol();
+    if x.endpoint == Endpoint::Embeddings {
+        return Err(Error::field("model", "the demo provider has no embeddings"));
     }
     let driver = x.core.driver.to_string();
     let facts = Facts {
@@ -52,10 +59,13 @@ pub fn script(
         driver: &driver,
         token_cap: ask.token_cap,
     };
-    let id = format!("chatcmpl-{}", meter.record.request_id);
-    let script = demo.script(&facts, id, x.core.unix_seconds());
-    let (stream, hide_usage) = (ask.stream, ask.hides_usage());
-    Ok(Performance { script, stream, hide_usage })
+    let prefix = if client == Protocol::Anthropic { "msg" } else { "chatcmpl" };
+    let id = format!("{prefix}-{}", meter.record.request_id);
+    let now = x.core.unix_seconds();
+    let script = demo.script(&facts, id, now);
+    let seed = Seed { now, random: x.core.random.next() };
+    let (stream, usage) = (ask.stream, !ask.hides_usage());
+    Ok(Performance { script, client, seed, stream, usage })
 }
 
 /// Tells the answer.
@@ -74,9 +84,11 @@ pub async fn run(
     if show.stream {
         return stream(x, demo, show, meter).await;
     }
+    let mut fold = Fold::default();
+    show.script.events().for_each(|event| fold.event(event));
     let mut body = Vec::new();
-    show.script.whole(&mut body);
-    settle(&show, meter, None);
+    any::write_answer(show.client, &fold.answer(), show.seed, &mut body);
+    meter.settle(show.script.usage(usize::MAX), true);
     let mut out = core.buffers.take(SMALL);
     x.reply.head(&mut out, core, meter, Framing::Length(body.len()), &Passed::default());
     out.extend_from_slice(&body);
@@ -93,23 +105,32 @@ async fn stream(
 ) -> Result<(), Error> {
     let core = x.core;
     let mut out = core.buffers.take(EVENT);
-    let passed = Passed { content_type: ContentType::of(b"text/event-stream"), lines: Vec::new() };
+    let content_type = ContentType::of(any::stream_type(show.client));
+    let passed = Passed { content_type, lines: Vec::new() };
     x.reply.head(&mut out, core, meter, Framing::Stream, &passed);
     let deadline = core.deadlines.register();
     deadline.set_busy(true);
-    let (client, reply) = (x.client, &x.reply);
+    let (client, reply, script) = (x.client, &x.reply, &show.script);
+    let mut writer = Writer::new(show.client, show.seed, show.usage);
     let telling = pin!(async {
-        let events = show.script.events() - usize::from(show.hide_usage);
-        for at in 0..events {
-            let mut event = Vec::new();
-            show.script.event(&mut event, at);
+        let mut event = Vec::new();
+        writer.write(&script.start(), &mut event);
+        for at in 0..=script.words() {
+            if at < script.words() {
+                writer.write(&script.word(at), &mut event);
+            } else {
+                script.end().iter().for_each(|end| writer.write(end, &mut event));
+            }
             meter.record.response_bytes += event.len() as u64;
-            settle(&show, meter, Some(at));
+            meter.settle(script.usage(at + 1), true);
             reply.piece(&mut out, &event);
+            event.clear();
+            if at == script.words() {
+                break;
+            }
             client.send(std::mem::take(&mut out)).await?;
             wait(&deadline, demo.pace()).await?;
         }
-        reply.piece(&mut out, b"data: [DONE]\n\n");
         reply.end(&mut out);
         client.send(out).await?;
         meter.record.outcome = Outcome::Answered;
@@ -130,12 +151,4 @@ async fn wait(
         None => crate::runtime::fair_yield().await,
     }
     Ok(())
-}
-
-/// Notes the tokens told: all, or those up to event `at`.
-fn settle(show: &Performance, meter: &mut Meter, at: Option<usize>) {
-    let all = show.script.tokens();
-    let completion = at.map_or(all, |at| all.min(at as u64));
-    let prompt = show.script.prompt_tokens();
-    meter.settle(Usage { prompt, completion, ..Usage::default() }, true);
 }

@@ -167,6 +167,7 @@ fn make<'c>(
     x.reply.losses = Losses::default();
     let servers = match &provider.upstream {
         Upstream::Servers(servers) => servers,
+        Upstream::Demo(_) if x.endpoint == Endpoint::CountTokens => return Ok(Ready::Estimate),
         Upstream::Demo(demo) => {
             let show = demo::script(x, *demo, request, ask, meter).map_err(Miss::unfit)?;
             return Ok(Ready::Show(*demo, show));

@@ -5,6 +5,11 @@
 
 use std::time::Duration;
 
+use crate::chat::Event;
+use crate::chat::Finish;
+use crate::chat::Start;
+use crate::chat::Text;
+use crate::chat::Usage;
 use crate::codec::json;
 
 /// The settings of a demo provider.
@@ -84,6 +89,12 @@ fn span(at: &mut usize, len: usize) -> Option<(usize, usize)> {
     Some((start, *at))
 }
 
+/// What a message says: its content, or the last text of it.
+fn said(content: json::Value<'_>) -> Option<json::Str<'_>> {
+    let texts = content.elements().filter_map(|part| part.get("text")?.as_str());
+    content.as_str().or_else(|| texts.last())
+}
+
 fn tell(facts: &Facts<'_>) -> String {
     let body = json::validate(facts.body).ok();
     let messages = body.and_then(|body| body.get("messages"));
@@ -91,7 +102,7 @@ fn tell(facts: &Facts<'_>) -> String {
     let said = messages
         .and_then(|messages| messages.elements().last())
         .and_then(|message| message.get("content"))
-        .and_then(json::Value::as_str)
+        .and_then(said)
         .map(|text| text.decode().chars().take(200).collect::<String>());
     let said = said.map_or_else(String::new, |said| format!(" You said: \"{said}\"."));
     let key = if facts.key.is_empty() {
@@ -113,146 +124,92 @@ fn tell(facts: &Facts<'_>) -> String {
 impl Script {
     /// How many words the answer has; each is one token.
     #[must_use]
-    pub fn tokens(&self) -> u64 {
-        self.words.len() as u64
+    pub const fn words(&self) -> usize {
+        self.words.len()
     }
 
-    /// What the prompt counts as.
+    /// What is counted once so many words are told.
     #[must_use]
-    pub const fn prompt_tokens(&self) -> u64 {
-        self.prompt_tokens
+    pub fn usage(&self, told: usize) -> Usage {
+        let completion = self.words.len().min(told) as u64;
+        Usage { prompt: self.prompt_tokens, completion, ..Usage::default() }
     }
 
-    /// How many events the stream has before `[DONE]`, the usage's included.
+    /// The beginning of the answer.
     #[must_use]
-    pub fn events(&self) -> usize {
-        self.words.len() + 3
+    pub fn start(&self) -> Event<'_> {
+        Event::Start(Start {
+            id: Text::plain(&self.id),
+            model: Text::plain(&self.model),
+            created: Some(self.created),
+            usage: Some(self.usage(0)),
+        })
     }
 
-    fn word(&self, at: usize) -> Option<&str> {
-        let (start, end) = *self.words.get(at)?;
-        self.text.get(start..end)
+    /// The word `at`.
+    #[must_use]
+    pub fn word(&self, at: usize) -> Event<'_> {
+        let word = self.words.get(at).and_then(|(start, end)| self.text.get(*start..*end));
+        Event::Text { choice: 0, text: Text::plain(word.unwrap_or_default()) }
     }
 
-    const fn finish_reason(&self) -> &'static str {
-        if self.cut { "length" } else { "stop" }
+    /// The end of the answer.
+    #[must_use]
+    pub fn end(&self) -> [Event<'_>; 3] {
+        let reason = if self.cut { Finish::Length } else { Finish::Stop };
+        let usage = Event::Usage(self.usage(self.words.len()));
+        [Event::Finish { choice: 0, reason }, usage, Event::End]
     }
 
-    /// Appends event `at` of the stream as an SSE frame: the role, the words, the finish, the usage.
-    pub fn event(&self, out: &mut Vec<u8>, at: usize) {
-        out.extend_from_slice(b"data: ");
-        self.begin(out, "chat.completion.chunk");
-        let last = self.words.len() + 1;
-        if at > last {
-            out.extend_from_slice(br#","choices":[]"#);
-            self.usage(out);
-        } else {
-            out.extend_from_slice(br#","choices":[{"index":0,"delta":"#);
-            let delta = match at.checked_sub(1).and_then(|word| self.word(word)) {
-                Some(word) => {
-                    let mut delta = br#"{"content":"#.to_vec();
-                    json::write_str(&mut delta, word);
-                    delta.push(b'}');
-                    delta
-                }
-                None if at == 0 => br#"{"role":"assistant","content":"","refusal":null}"#.to_vec(),
-                None => b"{}".to_vec(),
-            };
-            out.extend_from_slice(&delta);
-            out.extend_from_slice(br#","logprobs":null,"finish_reason":"#);
-            if at == last {
-                json::write_str(out, self.finish_reason());
-            } else {
-                out.extend_from_slice(b"null");
-            }
-            out.extend_from_slice(b"}]");
-        }
-        out.extend_from_slice(b"}\n\n");
-    }
-
-    /// Appends the whole answer.
-    pub fn whole(&self, out: &mut Vec<u8>) {
-        self.begin(out, "chat.completion");
-        out.extend_from_slice(
-            br#","choices":[{"index":0,"message":{"role":"assistant","content":"#,
-        );
-        let end = self.words.last().map_or(0, |(_, end)| *end);
-        json::write_str(out, self.text.get(..end).unwrap_or_default());
-        out.extend_from_slice(br#","refusal":null},"logprobs":null,"finish_reason":"#);
-        json::write_str(out, self.finish_reason());
-        out.extend_from_slice(b"}]");
-        self.usage(out);
-        out.push(b'}');
-    }
-
-    fn begin(&self, out: &mut Vec<u8>, object: &str) {
-        out.extend_from_slice(br#"{"id":"#);
-        json::write_str(out, &self.id);
-        out.extend_from_slice(br#","object":"#);
-        json::write_str(out, object);
-        let created = self.created;
-        out.extend_from_slice(format!(r#","created":{created},"model":"#).as_bytes());
-        json::write_str(out, &self.model);
-    }
-
-    fn usage(&self, out: &mut Vec<u8>) {
-        let (prompt, tokens) = (self.prompt_tokens, self.tokens());
-        let total = prompt + tokens;
-        let text = format!(
-            r#","usage":{{"prompt_tokens":{prompt},"completion_tokens":{tokens},"total_tokens":{total}}}"#
-        );
-        out.extend_from_slice(text.as_bytes());
+    /// All of it, in order.
+    pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        let words = (0..self.words.len()).map(|at| self.word(at));
+        std::iter::once(self.start()).chain(words).chain(self.end())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Demo, Facts};
-    use crate::codec::json;
-    use crate::protocol::openai::{response, stream};
+    use crate::chat::{Finish, Fold, Said, Sink};
 
-    fn facts(token_cap: Option<u64>) -> Facts<'static> {
-        let body = br#"{"model":"demo","messages":[{"role":"user","content":"Hi \"you\""}]}"#;
+    fn facts(body: &[u8], token_cap: Option<u64>) -> Facts<'_> {
         Facts { model: "demo", key: "k", body, shard: 1, driver: "epoll", token_cap }
     }
 
-    fn folded(cap: Option<u64>) -> (String, bool, u64) {
-        let script = Demo::new(0).script(&facts(cap), "id".into(), 1);
-        let (mut tap, mut text) = (stream::Tap::new(false, 1), String::new());
-        for at in 0..script.events() {
-            let mut out = Vec::new();
-            script.event(&mut out, at);
-            let data = out.strip_prefix(b"data: ").unwrap().strip_suffix(b"\n\n").unwrap();
-            tap.event(data).unwrap();
-            let choices = json::validate(data).unwrap().get("choices").unwrap();
-            let delta = choices.elements().next().and_then(|choice| choice.get("delta"));
-            if let Some(content) = delta.and_then(|delta| delta.get("content")) {
-                text.push_str(&content.as_str().unwrap().decode());
-            }
-        }
-        (text, tap.is_finished(), tap.usage().unwrap().completion)
+    fn told(body: &str, cap: Option<u64>) -> (String, Option<Finish<'static>>, u64) {
+        let script = Demo::new(0).script(&facts(body.as_bytes(), cap), "id".into(), 1);
+        let mut fold = Fold::default();
+        script.events().for_each(|event| fold.event(event));
+        let mut answer = fold.answer();
+        let choice = answer.choices.remove(0);
+        let text = match &choice.parts[..] {
+            [] => String::new(),
+            [Said::Text { text, .. }] => text.decode().into_owned(),
+            others => panic!("{others:?}"),
+        };
+        (text, choice.finish.map(Finish::into_owned), answer.usage.unwrap().completion)
     }
 
-    #[test]
-    fn stream_and_whole_say_the_same() {
-        for cap in [None, Some(3), Some(0)] {
-            let script = Demo::new(0).script(&facts(cap), "id".into(), 1);
-            let mut whole = Vec::new();
-            script.whole(&mut whole);
-            let (text, finished, tokens) = folded(cap);
-            let usage = response::read(&whole).unwrap().usage.unwrap();
-            assert_eq!((finished, tokens), (true, usage.completion));
-            let message = json::validate(&whole).unwrap().get("choices").unwrap();
-            let message = message.elements().next().unwrap().get("message").unwrap();
-            assert_eq!(message.get("content").unwrap().as_str().unwrap().decode(), text);
-        }
-    }
+    const BODY: &str = r#"{"model":"demo","messages":[{"role":"user","content":"Hi \"you\""}]}"#;
 
     #[test]
     fn it_tells_facts() {
-        let (text, _, _) = folded(None);
+        let (text, finish, _) = told(BODY, None);
         for fact in ["Hi \"you\"", "key `k`", "1 message in 68 bytes", "shard 1 on epoll"] {
             assert!(text.contains(fact), "{fact}: {text}");
+        }
+        assert_eq!(finish, Some(Finish::Stop));
+        let blocks = BODY.replace(r#""Hi \"you\"""#, r#"[{"text":"a"},{"text":"So?"},{}]"#);
+        assert!(told(&blocks, None).0.contains("You said: \"So?\""));
+    }
+
+    #[test]
+    fn a_limit_is_kept() {
+        for cap in [0, 3] {
+            let (text, finish, tokens) = told(BODY, Some(cap));
+            assert_eq!((text.split_whitespace().count() as u64, tokens), (cap, cap));
+            assert_eq!(finish, Some(Finish::Length));
         }
     }
 }

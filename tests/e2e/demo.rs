@@ -86,6 +86,42 @@ fn judge_demo(text: &str) -> usize {
 }
 
 #[test]
+fn the_demo_speaks_the_clients_format() {
+    let _turn = Turn::shared();
+    let gateway = unconfigured("");
+    let ask = |path: &str, more: &str| {
+        let content = r#"[{"type":"text","text":"Are you there?"}]"#;
+        let messages = format!(r#"[{{"role":"user","content":{content}}}]"#);
+        let body = format!(r#"{{"model":"demo","messages":{messages}{more}}}"#);
+        gateway.client().ask(&Req::post(path, body).without("authorization"))
+    };
+    let whole = ask("/v1/messages", r#","max_tokens":5"#);
+    assert_eq!(whole.status(), 200, "{}", whole.text());
+    let message = whole.json();
+    assert_eq!((&message["type"], &message["role"]), (&"message".into(), &"assistant".into()));
+    assert_eq!(
+        (&message["stop_reason"], &message["model"]),
+        (&"max_tokens".into(), &"demo".into())
+    );
+    assert_eq!(message["usage"]["output_tokens"], 5);
+    let said = message["content"][0]["text"].as_str().expect("a text");
+    assert_eq!(said, "Hello from CrabLLM. You said: ");
+    let stream = ask("/v1/messages", r#","max_tokens":500,"stream":true"#);
+    let text = stream.text();
+    assert_eq!(stream.head.get("content-type"), Some("text/event-stream"));
+    for part in ["event: message_start", "there?", "\"end_turn\"", "event: message_stop"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let counted = ask("/v1/messages/count_tokens", "");
+    assert_eq!(counted.head.get("x-crabllm-estimate"), Some("true"), "{}", counted.text());
+    let vectors = gateway.client().ask(
+        &Req::post("/v1/embeddings", r#"{"model":"demo","input":"x"}"#).without("authorization"),
+    );
+    assert_eq!(vectors.status(), 400, "{}", vectors.text());
+    assert!(vectors.text().contains("no embeddings"), "{}", vectors.text());
+}
+
+#[test]
 fn a_client_may_leave_the_demo() {
     let _turn = Turn::shared();
     let tables = "[providers.demo]\nkind = \"demo\"\nmodels = [\"demo\"]\ntokens_per_second = 2\n\
