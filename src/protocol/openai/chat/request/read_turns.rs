@@ -112,6 +112,7 @@ impl<'a> Message<'a> {
     #[inline]
     fn said(&mut self, role: Role) -> Result<Turn<'a>, Fault> {
         let mut turn = Turn::new(role, self.content()?);
+        self.mark_last(&mut turn.parts);
         turn.extra = self.rest();
         Ok(turn)
     }
@@ -140,6 +141,7 @@ impl<'a> Message<'a> {
             let function = Function::read(value, "function_call")?;
             turn.parts.push(Part::new(Content::Call(function.call(Text::default(), false))));
         }
+        self.mark_last(&mut turn.parts);
         turn.extra = self.rest();
         Ok(turn)
     }
@@ -155,6 +157,7 @@ impl<'a> Message<'a> {
         parts.retain(|part| !matches!(&part.content, Content::Text(text) if text.is_empty()));
         let name = self.name.and_then(Text::from_value);
         let mut part = Part::new(Content::Result(CallResult { id, name, parts, failed: false }));
+        part.cache = self.mark.map(read_parts::cache);
         part.extra = std::mem::take(&mut self.extra);
         Ok(part)
     }
@@ -162,18 +165,28 @@ impl<'a> Message<'a> {
     #[inline]
     fn content(&self) -> Result<Vec<Part<'a>>, Fault> {
         let Some(content) = self.content else { return Ok(Vec::new()) };
-        let mut parts = if let Some(text) = Text::from_value(content) {
+        if let Some(text) = Text::from_value(content) {
             // Made where it stays: a part is large.
-            vec![Part::text(text)]
+            Ok(vec![Part::text(text)])
         } else if content.kind() == JsonKind::Array {
-            content.elements().map(read_parts::part).collect::<Result<_, _>>()?
+            content.elements().map(read_parts::part).collect()
         } else {
-            return Err("`content` must be a string or an array".into());
-        };
-        if let (Some(mark), Some(last)) = (self.mark, parts.last_mut()) {
-            last.cache = Some(read_parts::cache(mark));
+            Err("`content` must be a string or an array".into())
         }
-        Ok(parts)
+    }
+
+    /// Puts the mark of the message on its last part. What was thought cannot bear one; where there is
+    /// nothing else the mark is carried as it is, so that nobody loses it without a word.
+    #[inline]
+    fn mark_last(&mut self, parts: &mut [Part<'a>]) {
+        let Some(mark) = self.mark else { return };
+        let last = parts.last_mut();
+        if let Some(last) = last.filter(|last| !matches!(last.content, Content::Thinking(_))) {
+            last.cache = Some(read_parts::cache(mark));
+            return;
+        }
+        let (name, value) = (Cow::Borrowed("cache_control"), Json::of(mark));
+        self.extra.push(Extra { by: Protocol::Openai, name, value });
     }
 
     /// What is only carried.

@@ -138,6 +138,38 @@ fn messages_become_turns() {
 }
 
 #[test]
+fn a_mark_of_a_message_stands_on_what_it_ends_with() {
+    let body = talk(
+        r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],
+            "cache_control":{"type":"ephemeral"}},
+        {"role":"assistant","content":"c","cache_control":{"type":"ephemeral","ttl":"1h"},
+            "tool_calls":[{"id":"1","type":"function","function":{"name":"f"}},
+                {"id":"2","type":"function","function":{"name":"f"}}]},
+        {"role":"tool","tool_call_id":"1","content":"","cache_control":{"type":"ephemeral"}},
+        {"role":"tool","tool_call_id":"2","content":"two"},
+        {"role":"assistant","reasoning_content":"hm","cache_control":{"type":"ephemeral"}}"#,
+    );
+    let request = read(body.as_bytes()).unwrap();
+    let marks: Vec<Vec<_>> = request
+        .turns
+        .iter()
+        .map(|turn| turn.parts.iter().map(|part| part.cache).collect())
+        .collect();
+    let standard = Some(Cache::Standard);
+    assert_eq!(
+        marks,
+        [
+            vec![None, standard],
+            vec![None, None, Some(Cache::Hour)],
+            vec![standard, None],
+            vec![None]
+        ]
+    );
+    // There it cannot stand on anything.
+    assert_eq!(request.turns[3].extra[0].name, "cache_control");
+}
+
+#[test]
 fn the_older_words_mean_the_same() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"a"},
         {"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},
