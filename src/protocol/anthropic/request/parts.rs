@@ -223,6 +223,8 @@ impl Blocks<'_> {
 
     /// Writes the content of a result, if there is any.
     fn returned(&mut self, result: &CallResult<'_>, block: &mut Object<'_>) -> Result<(), Error> {
+        let silent = |part: &Part<'_>| is_left_out(part) && part.cache.is_some();
+        self.losses.drop_if(result.parts.iter().any(silent), "cache_control");
         let mut parts = result.parts.iter().filter(|part| !is_left_out(part)).peekable();
         if let [only] = result.parts.as_slice()
             && let Some(text) = plain(only)

@@ -79,7 +79,9 @@ impl<'r, 'a> Group<'r, 'a> {
                 // As nearly every part is.
                 self.items.push(Item::Part(part));
             } else {
-                self.items.extend(item(part, turn.role, losses)?);
+                let item = item(part, turn.role, losses)?;
+                losses.drop_if(item.is_none() && part.cache.is_some(), "cache_control");
+                self.items.extend(item);
             }
         }
         if !turn.extra.is_empty() {

@@ -303,6 +303,31 @@ fn four_marks_are_kept_and_long_ones_come_first() {
 }
 
 #[test]
+fn a_mark_on_what_is_left_out_is_told() {
+    let marked = |said: &str| Part { cache: Some(Cache::Standard), ..text(said) };
+    let returned = vec![text("a"), marked(" ")];
+    let returned = CallResult { id: Text::plain("1"), name: None, parts: returned, failed: false };
+    let block = json!([{"type": "text", "text": "a"}]);
+    let answer = json!([{"type": "tool_result", "tool_use_id": "1", "content": block}]);
+    for (turns, last) in [
+        (vec![turn(Role::User, vec![text("a"), marked("\n")])], json!("a")),
+        (
+            vec![
+                turn(Role::User, vec![text("a")]),
+                turn(Role::Assistant, vec![call("1", "f", "{}")]),
+                turn(Role::User, vec![Part::new(Content::Result(returned))]),
+            ],
+            answer,
+        ),
+    ] {
+        let (body, losses) = tree_of(&asked(turns), &Facts::default());
+        assert_eq!(losses, ["cache_control"], "{body}");
+        let messages = body["messages"].as_array().unwrap();
+        assert_eq!(messages.last().unwrap()["content"], last);
+    }
+}
+
+#[test]
 fn what_cannot_be_said_is_told() {
     let mut request = asked(vec![turn(Role::User, vec![text("u")])]);
     let number = || Some(Json::fixed("2"));
