@@ -153,11 +153,16 @@ impl<'a> Message<'a> {
             Some(None) | None => return Err("`tool_call_id` must be a string".into()),
         };
         let mut parts = self.content()?;
-        // A tool that returned nothing.
-        parts.retain(|part| !matches!(&part.content, Content::Text(text) if text.is_empty()));
+        let mut mark = self.mark.map(read_parts::cache);
+        // A tool that returned nothing. A mark on that is one on the result.
+        parts.retain(|part| {
+            let silent = matches!(&part.content, Content::Text(text) if text.is_empty());
+            mark = mark.or(part.cache.filter(|_| silent));
+            !silent
+        });
         let name = self.name.and_then(Text::from_value);
         let mut part = Part::new(Content::Result(CallResult { id, name, parts, failed: false }));
-        part.cache = self.mark.map(read_parts::cache);
+        part.cache = mark;
         part.extra = std::mem::take(&mut self.extra);
         Ok(part)
     }

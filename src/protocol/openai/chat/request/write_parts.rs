@@ -90,11 +90,12 @@ pub(super) struct Parts<'w> {
     losses: &'w mut Losses,
     /// Whether it is what a call failed with.
     pub(super) failed: bool,
-    /// A mark of the whole, which goes on its last part.
-    pub(super) last: Option<Cache>,
     /// Whether several texts must be written as one.
     pub(super) joins: bool,
 }
+
+/// A part, and the mark that is to stand on it: its own, or that of what it is the end of.
+pub(super) type Marked<'w> = (&'w Part<'w>, Option<Cache>);
 
 impl<'w> Parts<'w> {
     pub(super) const fn new(
@@ -103,20 +104,16 @@ impl<'w> Parts<'w> {
         marks: &'w mut Marks,
         losses: &'w mut Losses,
     ) -> Self {
-        Self { place, facts, marks, losses, failed: false, last: None, joins: false }
+        Self { place, facts, marks, losses, failed: false, joins: false }
     }
 
     /// Appends the content: a string where that says it all, else an array.
-    pub(super) fn content(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) -> Result<(), Fault> {
+    pub(super) fn content(&mut self, parts: &[Marked<'_>], out: &mut Vec<u8>) -> Result<(), Fault> {
         match parts {
-            [] => {
-                out.extend_from_slice(if self.failed { b"\"Error: \"" } else { b"\"\"" });
-                Ok(())
-            }
-            [Part { content: Content::Text(text), cache, extra, .. }]
-                if extra.is_empty() && !(self.marks.taken && cache.or(self.last).is_some()) =>
+            [(Part { content: Content::Text(text), extra, .. }, mark)]
+                if extra.is_empty() && !(self.marks.taken && mark.is_some()) =>
             {
-                self.losses.drop_if(cache.or(self.last).is_some(), "cache_control");
+                self.losses.drop_if(mark.is_some(), "cache_control");
                 out.push(b'"');
                 if self.failed {
                     out.extend_from_slice(b"Error: ");
@@ -134,18 +131,18 @@ impl<'w> Parts<'w> {
     }
 
     /// Whether a part is nothing but text, as far as the upstream has words for it.
-    fn is_plain(&self, part: &Part<'_>) -> bool {
-        let marked = self.marks.taken && part.cache.or(self.last).is_some();
+    fn is_plain(&self, (part, mark): &Marked<'_>) -> bool {
+        let marked = self.marks.taken && mark.is_some();
         let own = part.extra.iter().any(|extra| extra.by == Protocol::Openai);
         matches!(part.content, Content::Text(_)) && !own && !marked
     }
 
     /// Appends texts as one: the model's go on where the one before ended, all others on a line of
     /// their own.
-    fn joined(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) {
+    fn joined(&mut self, parts: &[Marked<'_>], out: &mut Vec<u8>) {
         out.extend_from_slice(if self.failed { b"\"Error: " } else { b"\"" });
-        for (at, part) in parts.iter().enumerate() {
-            self.losses.drop_if(part.cache.or(self.last).is_some(), "cache_control");
+        for (at, (part, mark)) in parts.iter().enumerate() {
+            self.losses.drop_if(mark.is_some(), "cache_control");
             part.extra.iter().for_each(|extra| self.losses.drop_extra(extra));
             if at > 0 && self.place != Place::Assistant {
                 out.extend_from_slice(b"\\n");
@@ -157,16 +154,15 @@ impl<'w> Parts<'w> {
         out.push(b'"');
     }
 
-    fn array(&mut self, parts: &[&Part<'_>], out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn array(&mut self, parts: &[Marked<'_>], out: &mut Vec<u8>) -> Result<(), Fault> {
         let mut list = List::open(out);
         if self.failed {
             list.next(out);
             out.extend_from_slice(br#"{"type":"text","text":"Error: "}"#);
         }
-        for (at, part) in parts.iter().enumerate() {
-            let last = self.last.filter(|_| at + 1 == parts.len());
+        for (part, mark) in parts {
             list.next(out);
-            self.part(part, part.cache.or(last), out)?;
+            self.part(part, *mark, out)?;
         }
         out.push(b']');
         Ok(())
@@ -182,6 +178,8 @@ impl<'w> Parts<'w> {
             if other.by != Protocol::Openai {
                 return Err(format!("this model takes no `{}`", other.name).into());
             }
+            // It is written as a whole, and bears no mark but one of its own.
+            self.losses.drop_if(mark.is_some(), "cache_control");
             other.value.write(out);
             return Ok(());
         }

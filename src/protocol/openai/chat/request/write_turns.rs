@@ -21,13 +21,14 @@ use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::openai::chat::request::write_parts::Ids;
+use crate::protocol::openai::chat::request::write_parts::Marked;
 use crate::protocol::openai::chat::request::write_parts::Marks;
 use crate::protocol::openai::chat::request::write_parts::Parts;
 use crate::protocol::openai::chat::request::write_parts::Place;
 use crate::protocol::openai::chat::request::write_parts::write_call;
 
 /// Parts of one message. Most have few, which then need no memory of their own.
-type Few<'w> = SmallVec<[&'w Part<'w>; 4]>;
+type Few<'w> = SmallVec<[Marked<'w>; 4]>;
 
 /// Writes the turns of one request.
 #[derive(Debug)]
@@ -104,25 +105,33 @@ impl<'w> Turns<'w> {
     fn result(
         &mut self,
         result: &'w CallResult<'w>,
-        whole: &Part<'_>,
+        whole: &'w Part<'w>,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         self.list.next(out);
         let mut message = Object::open(out);
         message.word("role", "tool");
         self.ids.write_result(result, message.key("tool_call_id"));
-        let texts: Vec<_> = result.parts.iter().filter(|part| !is_moved(part)).collect();
-        let alone = texts.is_empty() && !result.parts.is_empty();
-        let mut parts = Parts::new(Place::Tool, self.facts, &mut self.marks, self.losses);
-        parts.failed = result.failed;
-        parts.joins = self.joins;
-        parts.last = whole.cache;
-        if alone {
+        let content = message.key("content");
+        let nothing = Part::text(Text::default());
+        let mut texts = Few::new();
+        texts.extend(result.parts.iter().filter(|part| !is_moved(part)).map(marked));
+        let moved = texts.len() < result.parts.len();
+        if texts.is_empty() && moved {
             let text = "The result is attached to the next message.";
             let failed = if result.failed { "Error: " } else { "" };
-            json::write_str(message.key("content"), &format!("{failed}{text}"));
+            json::write_str(content, &format!("{failed}{text}"));
         } else {
-            parts.content(&texts, message.key("content")).map_err(bad)?;
+            if texts.is_empty() {
+                texts.push(marked(&nothing));
+            }
+            if !moved {
+                mark_last(&mut texts, whole);
+            }
+            let mut parts = Parts::new(Place::Tool, self.facts, &mut self.marks, self.losses);
+            parts.failed = result.failed;
+            parts.joins = self.joins;
+            parts.content(&texts, content).map_err(bad)?;
         }
         self.extras(&whole.extra, &mut message);
         message.close();
@@ -136,20 +145,20 @@ impl<'w> Turns<'w> {
         for part in &turn.parts {
             match &part.content {
                 Content::Result(result) => {
-                    parts.extend(result.parts.iter().filter(|part| is_moved(part)));
+                    let before = parts.len();
+                    parts.extend(result.parts.iter().filter(|part| is_moved(part)).map(marked));
+                    mark_last(parts.get_mut(before..).unwrap_or_default(), part);
                 }
                 Content::Call(_) => {
                     return Err(bad("only the model calls tools".into()));
                 }
-                Content::Thinking(_) | Content::Redacted => {}
+                Content::Thinking(_) | Content::Redacted => self.unmarked(part),
                 Content::Text(_) | Content::Refusal(_) | Content::Media(_) | Content::Other(_) => {
-                    parts.push(part)
+                    parts.push(marked(part))
                 }
             }
         }
-        if parts.len() > 1 {
-            parts.retain(|part| !is_empty_text(part));
-        }
+        self.leave_out_silent(&mut parts);
         if parts.is_empty() {
             self.foreign(&turn.extra);
             return Ok(());
@@ -183,10 +192,15 @@ impl<'w> Turns<'w> {
                 Content::Other(other) if other.by != Protocol::Openai => {
                     self.losses.drop(other.name.clone().into_owned());
                 }
-                Content::Thinking(thought) => thoughts.push(thought),
+                Content::Thinking(thought) => {
+                    self.unmarked(part);
+                    thoughts.push(thought);
+                }
                 // Nothing that another provider could read.
-                Content::Redacted => {}
-                Content::Text(_) | Content::Refusal(_) | Content::Other(_) => texts.push(part),
+                Content::Redacted => self.unmarked(part),
+                Content::Text(_) | Content::Refusal(_) | Content::Other(_) => {
+                    texts.push(marked(part))
+                }
                 Content::Media(_) => {
                     return Err(bad("media of the model are not taken back".into()));
                 }
@@ -195,9 +209,7 @@ impl<'w> Turns<'w> {
                 }
             }
         }
-        if texts.len() > 1 {
-            texts.retain(|part| !is_empty_text(part));
-        }
+        self.leave_out_silent(&mut texts);
         let carried = |extra: &Extra<'_>| extra.by == Protocol::Openai;
         let bare = !turns.iter().flat_map(|turn| &turn.extra).any(carried);
         if texts.is_empty() && calls.is_empty() && bare {
@@ -225,12 +237,12 @@ impl<'w> Turns<'w> {
         Ok(())
     }
 
-    fn answer(&mut self, texts: &[&Part<'_>], message: &mut Object<'_>) -> Result<(), Error> {
+    fn answer(&mut self, texts: &[Marked<'_>], message: &mut Object<'_>) -> Result<(), Error> {
         if texts.is_empty() {
             message.fixed("content", "null");
             return Ok(());
         }
-        if let [Part { content: Content::Refusal(words), cache: None, extra, .. }] = texts
+        if let [(Part { content: Content::Refusal(words), extra, .. }, None)] = texts
             && extra.is_empty()
         {
             message.fixed("content", "null");
@@ -250,6 +262,23 @@ impl<'w> Turns<'w> {
                 extra.value.write(message.any_key(&extra.name));
             }
         }
+    }
+
+    /// Leaves out empty texts beside others.
+    fn leave_out_silent(&mut self, parts: &mut Few<'w>) {
+        if parts.len() < 2 {
+            return;
+        }
+        parts.retain(|(part, mark)| {
+            let silent = is_empty_text(part);
+            self.losses.drop_if(silent && mark.is_some(), "cache_control");
+            !silent
+        });
+    }
+
+    /// A part that is not written, its mark neither.
+    fn unmarked(&mut self, part: &Part<'_>) {
+        self.losses.drop_if(part.cache.is_some(), "cache_control");
     }
 
     /// Extras of a message that is not written.
@@ -275,6 +304,18 @@ fn answer(turns: &[Turn<'_>]) -> usize {
     let own = turns.iter().take_while(|turn| turn.role == Role::Assistant).count();
     let open = turns.iter().take(own).take_while(|turn| calls(turn)).count();
     own.min(open + 1)
+}
+
+/// A part with its own mark.
+const fn marked<'w>(part: &'w Part<'w>) -> Marked<'w> {
+    (part, part.cache)
+}
+
+/// Gives the mark of `whole` to the last of the parts that it is written as.
+fn mark_last(parts: &mut [Marked<'_>], whole: &Part<'_>) {
+    if let Some((_, mark)) = parts.last_mut() {
+        *mark = mark.or(whole.cache);
+    }
 }
 
 /// Whether a part of a result goes into the message behind it.

@@ -147,6 +147,8 @@ fn a_mark_of_a_message_stands_on_what_it_ends_with() {
                 {"id":"2","type":"function","function":{"name":"f"}}]},
         {"role":"tool","tool_call_id":"1","content":"","cache_control":{"type":"ephemeral"}},
         {"role":"tool","tool_call_id":"2","content":"two"},
+        {"role":"tool","tool_call_id":"3","content":[{"type":"text","text":"",
+            "prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}]},
         {"role":"assistant","reasoning_content":"hm","cache_control":{"type":"ephemeral"}}"#,
     );
     let request = read(body.as_bytes()).unwrap();
@@ -161,7 +163,7 @@ fn a_mark_of_a_message_stands_on_what_it_ends_with() {
         [
             vec![None, standard],
             vec![None, None, Some(Cache::Hour)],
-            vec![standard, None],
+            vec![standard, None, Some(Cache::HalfDay)],
             vec![None]
         ]
     );

@@ -316,6 +316,58 @@ fn marks_are_for_openai_alone_and_four_at_most() {
     assert_eq!(losses, ["cache_control"]);
 }
 
+/// Results are messages of their own, and what cannot stand in them moves behind them.
+#[test]
+fn a_mark_of_a_result_stands_where_the_result_ends() {
+    let marked = |result: Part<'static>| Part { cache: Some(Cache::Standard), ..result };
+    let calls = |ids: &[&str]| model(ids.iter().map(|id| call(id, "f", "{}")).collect());
+    let results = vec![
+        marked(result("1", vec![image()], false)),
+        marked(result("2", vec![], false)),
+        marked(result("3", vec![], true)),
+        marked(result("4", vec![part("see"), image()], false)),
+        part("go on"),
+    ];
+    let turns = vec![calls(&["1", "2", "3", "4"]), user(results)];
+    let facts = Facts { thinking: ThinkingRule::Effort, ..Facts::default() };
+    let (body, losses) = written(&asked(turns.clone()), &facts).unwrap();
+    assert!(losses.is_empty(), "{losses:?}");
+    let tree: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let [_, one, two, three, four, behind] = tree["messages"].as_array().unwrap().as_slice() else {
+        panic!("{body}")
+    };
+    let mark = r#""prompt_cache_breakpoint":{"mode":"explicit"}"#;
+    let text = |text: &str, mark: &str| format!(r#"{{"type":"text","text":"{text}"{mark}}}"#);
+    let with = format!(",{mark}");
+    let image = format!(
+        r#"{{"type":"image_url","image_url":{{"url":"data:image/png;base64,AAAA"}},{mark}}}"#
+    );
+    same(&one["content"].to_string(), "\"The result is attached to the next message.\"");
+    same(&two["content"].to_string(), &format!("[{}]", text("", &with)));
+    let failed = format!("[{},{}]", text("Error: ", ""), text("", &with));
+    same(&three["content"].to_string(), &failed);
+    same(&four["content"].to_string(), "\"see\"");
+    same(&behind["content"].to_string(), &format!("[{image},{image},{}]", text("go on", "")));
+    let (body, losses) = written(&asked(turns), &Facts::default()).unwrap();
+    assert_eq!(losses, ["cache_control"]);
+    assert!(!body.contains("breakpoint") && body.contains(r#""content":"Error: ""#), "{body}");
+}
+
+#[test]
+fn a_mark_on_what_is_not_written_is_told() {
+    let marked = |part: Part<'static>| Part { cache: Some(Cache::Standard), ..part };
+    let thought = marked(Part::new(Content::Thinking(Text::plain("hm"))));
+    let facts = Facts { thinking: ThinkingRule::Effort, ..Facts::default() };
+    for turns in [
+        vec![user(vec![part("a"), marked(part(""))])],
+        vec![user(vec![part("a")]), model(vec![part("b"), marked(part(""))])],
+        vec![user(vec![part("a")]), model(vec![thought, part("b")])],
+    ] {
+        let (body, losses) = written(&asked(turns), &facts).unwrap();
+        assert_eq!(losses, ["cache_control"], "{body}");
+    }
+}
+
 #[test]
 fn thinking_becomes_an_effort() {
     let wish = |mode, effort, budget| Thinking { mode, effort, budget, visible: None };
