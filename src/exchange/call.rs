@@ -46,6 +46,8 @@ pub struct Head {
     pub passed: Passed,
     /// What AWS calls the error.
     pub error_type: Option<String>,
+    /// Tokens of the input, where AWS tells them here alone: for vectors of some models.
+    pub input_tokens: Option<u64>,
     coding: Option<String>,
 }
 
@@ -251,8 +253,13 @@ pub fn broken(error: &AnswerError) -> Error {
 }
 
 fn inspect(head: &ResponseHead, buf: &[u8]) -> Head {
-    let mut out =
-        Head { status: head.status, passed: Passed::default(), error_type: None, coding: None };
+    let mut out = Head {
+        status: head.status,
+        passed: Passed::default(),
+        error_type: None,
+        input_tokens: None,
+        coding: None,
+    };
     for (name, value) in head.headers(buf) {
         if name.eq_ignore_ascii_case(b"content-type") {
             out.passed.content_type = ContentType::of(value);
@@ -262,6 +269,8 @@ fn inspect(head: &ResponseHead, buf: &[u8]) -> Head {
             }
         } else if name.eq_ignore_ascii_case(b"x-amzn-errortype") {
             out.error_type = Some(String::from_utf8_lossy(value).into_owned());
+        } else if name.eq_ignore_ascii_case(b"x-amzn-bedrock-input-token-count") {
+            out.input_tokens = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
         } else if goes_through(name) {
             out.passed.line(name, value);
         }

@@ -3,6 +3,7 @@
 
 use crate::chat::Losses;
 use crate::chat::Protocol;
+use crate::chat::Text;
 use crate::chat::Usage;
 use crate::chat::embed::Answer;
 use crate::chat::embed::Request as Embed;
@@ -54,7 +55,7 @@ pub async fn run(
     let text = request.body().to_vec();
     let asked = embed::read_request(&text)?;
     let call = Call::begin(x, prepared.timeouts, meter);
-    let mut bodies = Vec::new();
+    let mut parts = Vec::new();
     for inputs in asked.inputs.chunks(batch(upstream, &model)) {
         let part = Embed { inputs: inputs.to_vec(), ..asked.clone() };
         write(x, &mut prepared, &part, &target, request)?;
@@ -68,10 +69,13 @@ pub async fn run(
         if head.status >= 400 {
             return Err(finish::refused(x, prepared.way, head, body));
         }
-        bodies.push(body);
+        parts.push((body, head.input_tokens));
     }
-    let answer = join(upstream, &bodies, asked.inputs.len())
+    let mut answer = join(upstream, &parts, asked.inputs.len())
         .map_err(|error| Error::new(Kind::UpstreamGarbage, error.to_string()))?;
+    if answer.model.is_empty() {
+        answer.model = Text::plain(&meter.record.model);
+    }
     let usage = Usage { prompt: answer.tokens.unwrap_or(0), ..Usage::default() };
     meter.settle(usage, answer.tokens.is_some());
     let mut out = x.core.buffers.take(SMALL);
@@ -147,10 +151,14 @@ fn write(
     Ok(())
 }
 
-/// One answer of many.
-fn join(upstream: Protocol, bodies: &[Vec<u8>], wanted: usize) -> Result<Answer<'_>, Garbage> {
+/// One answer of many, each with the tokens that its head told.
+fn join(
+    upstream: Protocol,
+    parts: &[(Vec<u8>, Option<u64>)],
+    wanted: usize,
+) -> Result<Answer<'_>, Garbage> {
     let mut all = Answer::default();
-    for body in bodies {
+    for (body, told) in parts {
         let part = match upstream {
             Protocol::Gemini => gemini::embed::read_answer(body)?,
             Protocol::Ollama => ollama::embed::read_answer(body)?,
@@ -159,7 +167,7 @@ fn join(upstream: Protocol, bodies: &[Vec<u8>], wanted: usize) -> Result<Answer<
         };
         all.model = part.model;
         all.vectors.extend(part.vectors);
-        all.tokens = match (all.tokens, part.tokens) {
+        all.tokens = match (all.tokens, part.tokens.or(*told)) {
             (Some(one), Some(other)) => Some(one + other),
             (one, other) => one.or(other),
         };
