@@ -41,6 +41,29 @@ pub(super) fn audio(value: Value<'_>) -> Result<Media<'_>, Fault> {
     Ok(Media { kind: MediaKind::Audio, source, mime, detail: None, name: None })
 }
 
+/// Types of files by the ends of their names: those that any provider reads.
+const ENDINGS: [(&str, &str); 19] = [
+    ("pdf", "application/pdf"),
+    ("txt", "text/plain"),
+    ("md", "text/markdown"),
+    ("csv", "text/csv"),
+    ("html", "text/html"),
+    ("htm", "text/html"),
+    ("json", "application/json"),
+    ("xml", "text/xml"),
+    ("doc", "application/msword"),
+    ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ("xls", "application/vnd.ms-excel"),
+    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("gif", "image/gif"),
+    ("webp", "image/webp"),
+    ("mp3", "audio/mpeg"),
+    ("wav", "audio/wav"),
+];
+
 /// Reads `file`.
 pub(super) fn file(value: Value<'_>) -> Result<Media<'_>, Fault> {
     let (mut data, mut id, mut name) = (None, None, None);
@@ -61,13 +84,25 @@ pub(super) fn file(value: Value<'_>) -> Result<Media<'_>, Fault> {
             media.kind = kind_of(media.mime.as_ref());
             return Ok(media);
         }
-        // The type of bare base64 is told by the name, if at all.
-        let ending = name.as_ref().map_or(Cow::Borrowed(""), Text::decode);
-        let mime = if ending.ends_with(".txt") { "text/plain" } else { "application/pdf" };
-        return Ok(document(Source::Base64(Text::of(data)), Some(Text::plain(mime)), name));
+        let mime = Some(Text::plain(bare_type(data, name.as_ref())?));
+        let media = document(Source::Base64(Text::of(data)), mime, name);
+        return Ok(Media { kind: kind_of(media.mime.as_ref()), ..media });
     }
     let id = id.ok_or("`file` has neither `file_data` nor `file_id`")?;
     Ok(document(Source::File(Protocol::Openai, id), None, name))
+}
+
+/// The type of bare base64, which the name tells, or the data's own beginning.
+fn bare_type(data: Str<'_>, name: Option<&Text<'_>>) -> Result<&'static str, Fault> {
+    let name = name.map(Text::decode).unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let told = |ending: String| ENDINGS.iter().find(|(known, _)| *known == ending);
+    match ending.and_then(told) {
+        Some((_, mime)) => Ok(mime),
+        // `%PDF-`
+        None if data.raw().starts_with(b"JVBERi0") => Ok("application/pdf"),
+        None => Err("the type of a `file` is told by its `filename` or by a data URL".into()),
+    }
 }
 
 fn kind_of(mime: Option<&Text<'_>>) -> MediaKind {

@@ -237,6 +237,30 @@ fn media_are_taken_apart() {
 }
 
 #[test]
+fn the_type_of_a_bare_file_is_told_by_its_name() {
+    let file = |name: &str, data: &str| {
+        let name = if name.is_empty() { String::new() } else { format!(r#""filename":"{name}","#) };
+        media(&format!(r#"{{"type":"file","file":{{{name}"file_data":"{data}"}}}}"#))
+    };
+    for (name, data, kind, mime) in [
+        ("a.pdf", "AAAA", MediaKind::Document, "application/pdf"),
+        ("Q3.v2.CSV", "AAAA", MediaKind::Document, "text/csv"),
+        ("a.md", "AAAA", MediaKind::Document, "text/markdown"),
+        ("a.jpg", "AAAA", MediaKind::Image, "image/jpeg"),
+        ("a.wav", "AAAA", MediaKind::Audio, "audio/wav"),
+        ("", "JVBERi0xLjQ=", MediaKind::Document, "application/pdf"),
+        ("report", "JVBERi0xLjQ=", MediaKind::Document, "application/pdf"),
+    ] {
+        let found = file(name, data).unwrap();
+        assert_eq!((found.kind, found.mime), (kind, Some(Text::plain(mime))), "{name}");
+        assert_eq!(found.source, Source::Base64(Text::plain(data)));
+    }
+    for name in ["", "a.xyz", "pdf"] {
+        assert_eq!(file(name, "AAAA").unwrap_err().param, Some("messages"), "{name}");
+    }
+}
+
+#[test]
 fn tools_and_what_is_asked_of_them() {
     let body = |rest: &str| {
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":"a"}}],{rest}}}"#)
