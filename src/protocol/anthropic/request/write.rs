@@ -1,6 +1,7 @@
 //! The request for an upstream.
 
 use crate::chat::Content;
+use crate::chat::Format;
 use crate::chat::Losses;
 use crate::chat::Part;
 use crate::chat::Request;
@@ -100,6 +101,11 @@ fn decide<'r, 'a>(
     let facts = target.facts;
     let plan = Plan::new(request, facts, losses)?;
     let shape = Shape::new(request, target)?;
+    if let (Shape::Native(_), Some(Format::Schema { description: Some(_), .. })) =
+        (&shape, &request.format)
+    {
+        losses.drop("response_format.description");
+    }
     let given = Given {
         max_tokens: request.max_tokens,
         forced: matches!(shape, Shape::Tool(_)),

@@ -59,7 +59,10 @@ fn write_body(
     tools(request, &mut body, losses)?;
     match &request.format {
         Some(Format::Object) => body.word("format", "json"),
-        Some(Format::Schema { schema, .. }) => schema.write(body.key("format")),
+        Some(Format::Schema { schema, description, .. }) => {
+            losses.drop_if(description.is_some(), "response_format.description");
+            schema.write(body.key("format"));
+        }
         Some(Format::Text) | None => {}
     }
     if let Some(think) = think(&request.thinking, target.facts, losses) {
