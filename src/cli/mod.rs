@@ -85,14 +85,19 @@ struct Serve {
     /// What shards run on
     #[arg(long, value_name = "DRIVER", value_parser = driver_parser())]
     driver: Option<DriverChoice>,
-    /// Threads with an event loop each; 0 is one a core
-    #[arg(long, value_name = "N")]
+    /// Threads with an event loop each, 1024 at most; 0 is one a core
+    #[arg(long, value_name = "N", value_parser = shards_parser())]
     shards: Option<usize>,
 }
 
 fn driver_parser() -> impl TypedValueParser<Value = DriverChoice> {
     let names = DriverChoice::ALL.iter().map(|driver| driver.as_str());
     PossibleValuesParser::new(names).try_map(|name| name.parse::<DriverChoice>())
+}
+
+/// As many as a file may ask for.
+fn shards_parser() -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u64).range(0..=1024).map(|shards| usize::try_from(shards).unwrap_or(0))
 }
 
 /// Runs what the command line says.
@@ -216,6 +221,7 @@ mod tests {
             "crabllm --listen 127.0.0.1:1 --shards 1 serve",
             "crabllm --config f.toml check",
             "crabllm --config f.toml explain --model m",
+            "crabllm --shards 1025",
         ] {
             assert!(!parsed(line), "{line}");
         }
