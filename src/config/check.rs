@@ -34,6 +34,9 @@ fn listeners(source: &Source<'_>, config: &Config) {
         let cure = "add [[keys]], listen on 127.0.0.1, or write auth = \"none\"";
         source.fail_key("listen", format!("without keys anyone could use this gateway; {cure}"));
     }
+    if open && source.has("auth") && config.listen.ip().is_loopback() {
+        source.warn("auth: it is \"keys\" and there are no [[keys]], so nobody is asked for one");
+    }
     if config.auth == AuthMode::None && !config.keys.is_empty() {
         source.warn("auth: it is \"none\", so keys are not asked for");
     }
@@ -128,6 +131,7 @@ fn idle_settings(config: &Config) -> Vec<&'static str> {
         ("extensions.cache", extensions.cache.is_some()),
         ("extensions.rate_limit", extensions.rate_limit.is_some()),
         ("extensions.budget", extensions.budget.is_some()),
+        ("extensions.usage", extensions.usage),
         ("storage", matches!(config.storage, Storage::Redb { .. } | Storage::Redis { .. })),
     ];
     settings.into_iter().filter_map(|(name, idle)| idle.then_some(name)).collect()

@@ -128,6 +128,7 @@ fn it_warns_of_what_is_not_served() {
             "extensions.cache is read but has no effect in this version",
             "extensions.rate_limit is read but has no effect in this version",
             "extensions.budget is read but has no effect in this version",
+            "extensions.usage is read but has no effect in this version",
             "storage: kind \"sqlite\" is not served by this version; counters are kept in memory",
         ]
     );

@@ -9,6 +9,10 @@ use crate::config::Kind;
 use crate::config::Period;
 use std::time::Duration;
 
+/// What is said of keys that are asked for and are not there.
+pub const UNASKED: &str =
+    "auth: it is \"keys\" and there are no [[keys]], so nobody is asked for one";
+
 #[test]
 fn keys_may_be_left_out_on_loopback_or_by_choice() {
     for text in [
@@ -111,6 +115,8 @@ fn warnings() {
     assert_eq!(good("").warnings, ["providers: there are none, so every model is unknown"]);
     let open = good(&format!("auth = \"none\"\n{OPENAI}[[keys]]\nname = \"n\"\nkey = \"k\""));
     assert_eq!(open.warnings, ["auth: it is \"none\", so keys are not asked for"]);
+    assert_eq!(good(&format!("auth = \"keys\"\n{OPENAI}")).warnings, [UNASKED]);
+    assert!(good(OPENAI).warnings.is_empty(), "on this host alone, and nothing was said of it");
 }
 
 #[test]
