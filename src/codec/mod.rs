@@ -6,3 +6,4 @@ pub mod json;
 pub mod ndjson;
 pub mod percent;
 pub mod sse;
+pub mod time;

@@ -13,12 +13,12 @@ use crate::codec::json;
 use crate::codec::json::Kind;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
+use crate::codec::time;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::ollama::error;
 use crate::protocol::ollama::logprobs;
 use crate::protocol::ollama::own;
-use crate::protocol::ollama::time;
 
 /// Most names of carried members that are remembered of a stream.
 const MAX_TOLD: usize = 64;

@@ -13,7 +13,6 @@ pub mod response;
 pub mod stream;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::borrow::Cow;
 

@@ -12,12 +12,12 @@ use crate::chat::Text;
 use crate::chat::Usage;
 use crate::codec::json::List;
 use crate::codec::json::Object;
+use crate::codec::time;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::ollama::error;
 use crate::protocol::ollama::line::Progress;
 use crate::protocol::ollama::logprobs;
-use crate::protocol::ollama::time;
 
 /// Reads an upstream's whole answer as events.
 ///

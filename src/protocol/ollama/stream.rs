@@ -13,6 +13,7 @@ use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Object;
 use crate::codec::ndjson::Decoder;
+use crate::codec::time;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::ollama::error;
@@ -20,7 +21,6 @@ use crate::protocol::ollama::line::Progress;
 use crate::protocol::ollama::logprobs;
 use crate::protocol::ollama::response;
 use crate::protocol::ollama::response::WholeCall;
-use crate::protocol::ollama::time;
 
 /// Longest line: a call comes whole, and its arguments may hold a file.
 const MAX_LINE: usize = 16 << 20;

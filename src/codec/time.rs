@@ -10,7 +10,8 @@ const TO_EPOCH: u64 = 719_468;
 const ERA: u64 = 146_097;
 
 /// The Unix seconds of a time, parts of a second left out. None before 1970 and of what is no time.
-pub(super) fn parse(text: &str) -> Option<u64> {
+#[must_use]
+pub fn parse(text: &str) -> Option<u64> {
     let (date, clock) = text.split_once(['T', 't', ' '])?;
     let [year, month, day] = numbers(date, '-')?;
     let zone = clock.find(['Z', 'z', '+', '-'])?;
@@ -48,7 +49,7 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 /// Appends a time as a JSON string.
-pub(super) fn write(seconds: u64, out: &mut Vec<u8>) {
+pub fn write(seconds: u64, out: &mut Vec<u8>) {
     // The year 9999 is the last with four digits.
     let seconds = seconds.min(253_402_300_799);
     let (year, month, day) = civil(seconds / DAY + TO_EPOCH);
