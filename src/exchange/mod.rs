@@ -61,6 +61,7 @@ use crate::runtime::select::Either;
 use crate::runtime::select::first;
 
 pub use queue::Queues;
+pub use reply::Asker;
 pub use reply::refuse;
 pub use reply::simple;
 

@@ -4,6 +4,7 @@ use crate::cache::Lookup;
 use crate::chat::Event;
 use crate::chat::Losses;
 use crate::chat::Protocol;
+use crate::codec::http1::Known;
 use crate::codec::http1::write_chunk_size;
 use crate::error::Error;
 use crate::error::Kind;
@@ -11,6 +12,7 @@ use crate::exchange::core::Core;
 use crate::net::buffers::Buffers;
 use crate::net::buffers::EVENT;
 use crate::net::buffers::SMALL;
+use crate::net::downstream::Request;
 use crate::observe::Meter;
 use crate::observe::Tried;
 use crate::protocol::Seed;
@@ -313,16 +315,44 @@ fn hex(number: u64) -> [u8; 16] {
     digits
 }
 
+/// Who is answered outside the line.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'r> {
+    /// What the client speaks.
+    pub protocol: Protocol,
+    /// Its own request id.
+    id: Option<&'r [u8]>,
+}
+
+impl<'r> Asker<'r> {
+    /// Somebody whose request could not be read.
+    pub const UNKNOWN: Self = Self { protocol: Protocol::Openai, id: None };
+
+    /// Whoever sends `anthropic-version`, or asks where only Anthropic's clients do, is one of
+    /// those.
+    #[must_use]
+    pub fn of(request: &'r Request) -> Self {
+        let says_so = request.known(Known::AnthropicVersion).is_some();
+        let is_claude = says_so || request.path().starts_with(b"/v1/messages");
+        let protocol = if is_claude { Protocol::Anthropic } else { Protocol::Openai };
+        Self { protocol, id: request.known(Known::XRequestId) }
+    }
+}
+
 /// A whole answer outside the line: health, models, refusals before there is a request to record.
-/// `id` is the client's own request id; `lines` are header lines, each with its end.
-pub fn simple(core: &Core, status: u16, id: Option<&[u8]>, lines: &[u8], body: &[u8]) -> Vec<u8> {
+/// `lines` are header lines, each with its end.
+pub fn simple(core: &Core, status: u16, asker: Asker<'_>, lines: &[u8], body: &[u8]) -> Vec<u8> {
     let mut out = core.buffers.take(SMALL);
     status_line(&mut out, status);
     out.extend_from_slice(b"date: ");
     core.date.write(&mut out, core.clock.now());
     out.extend_from_slice(b"\r\ncontent-type: application/json\r\ncontent-length: ");
     number(&mut out, body.len() as u64);
-    line(&mut out, b"\r\nx-request-id: ", request_id(id, &core.random).as_bytes());
+    let id = request_id(asker.id, &core.random);
+    line(&mut out, b"\r\nx-request-id: ", id.as_bytes());
+    if asker.protocol == Protocol::Anthropic {
+        line(&mut out, b"\r\nrequest-id: ", id.as_bytes());
+    }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(lines);
     out.extend_from_slice(b"\r\n");
@@ -331,11 +361,11 @@ pub fn simple(core: &Core, status: u16, id: Option<&[u8]>, lines: &[u8], body: &
 }
 
 /// A refusal outside the line, with `status` in the place of the kind's own.
-pub fn refuse(core: &Core, status: u16, id: Option<&[u8]>, error: &Error, lines: &[u8]) -> Vec<u8> {
+pub fn refuse(core: &Core, status: u16, asker: Asker<'_>, error: &Error, lines: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
-    openai::error::write(&mut body, error);
+    ours::write(asker.protocol, error, &mut body);
     let lines = [lines, extra(error.kind)].concat();
-    simple(core, status, id, &lines, &body)
+    simple(core, status, asker, &lines, &body)
 }
 
 fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

@@ -93,6 +93,12 @@ impl Request {
         self.head.path.of(&self.buf)
     }
 
+    /// What follows the path's question mark; empty where nothing does.
+    #[must_use]
+    pub fn query(&self) -> &[u8] {
+        self.head.query.map(|query| query.of(&self.buf)).unwrap_or_default()
+    }
+
     /// A header that the codec knows.
     #[must_use]
     pub fn known(&self, field: Known) -> Option<&[u8]> {

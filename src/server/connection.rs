@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::codec::http1::Known;
 use crate::codec::http1::Method;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange;
+use crate::exchange::Asker;
 use crate::exchange::Next;
 use crate::exchange::core::Core;
 use crate::net::downstream::Downstream;
@@ -101,7 +101,7 @@ async fn turn_down(core: &Core, client: &Downstream, reason: &NoRequest) {
             (error.status(), Error::new(Kind::BadRequest, message))
         }
     };
-    if client.send(exchange::refuse(core, status, None, &error, CLOSE)).await.is_ok() {
+    if client.send(exchange::refuse(core, status, Asker::UNKNOWN, &error, CLOSE)).await.is_ok() {
         client.linger().await;
     }
 }
@@ -121,11 +121,12 @@ async fn dispatch(core: &Core, client: &Downstream, request: &mut Request) -> Op
     }
     let keep = request.head.keep_alive && request.is_complete() && !client.is_draining();
     let lines: &[u8] = if keep { b"" } else { CLOSE };
+    let asker = Asker::of(request);
     let mut out = refusal(place, request).map_or_else(
-        || answer(core, place, request, lines),
+        || answer(core, place, request, asker, lines),
         |(error, more)| {
-            let (id, status) = (request.known(Known::XRequestId), error.kind.status());
-            exchange::refuse(core, status, id, &error, &[more.as_bytes(), lines].concat())
+            let lines = [more.as_bytes(), lines].concat();
+            exchange::refuse(core, error.kind.status(), asker, &error, &lines)
         },
     );
     if method == Method::Head {
@@ -158,16 +159,25 @@ fn refusal(place: Place<'_>, request: &Request) -> Option<(Error, String)> {
     Some((Error::new(Kind::BadRequest, "this path takes no request body"), String::new()))
 }
 
-fn answer(core: &Core, place: Place<'_>, request: &Request, lines: &[u8]) -> Vec<u8> {
-    let id = request.known(Known::XRequestId);
+fn answer(
+    core: &Core,
+    place: Place<'_>,
+    request: &Request,
+    asker: Asker<'_>,
+    lines: &[u8],
+) -> Vec<u8> {
+    let told = |told: Result<Vec<u8>, Error>| match told {
+        Ok(body) => exchange::simple(core, 200, asker, lines, &body),
+        Err(error) => exchange::refuse(core, error.kind.status(), asker, &error, lines),
+    };
     let (status, body) = match place {
-        Place::Models => return models::list(core, request, lines),
-        Place::Model(model) => return models::one(core, request, model, lines),
+        Place::Models => return told(models::list(core, request, asker.protocol)),
+        Place::Model(model) => return told(models::one(core, request, model, asker.protocol)),
         Place::Ready if core.draining.get() => (503, &br#"{"status":"draining"}"#[..]),
         Place::Ready => (200, &br#"{"status":"ready"}"#[..]),
         Place::Health | Place::Exchange(_) | Place::Nowhere => (200, &br#"{"status":"ok"}"#[..]),
     };
-    exchange::simple(core, status, id, lines, body)
+    exchange::simple(core, status, asker, lines, body)
 }
 
 #[cfg(test)]

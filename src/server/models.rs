@@ -1,56 +1,62 @@
-//! `GET /v1/models[/{id}]`: what the caller's key may use.
+//! `GET /v1/models[/{id}]`: what the caller's key may use, in the shape of the client's protocol.
 
 use crate::auth::Caller;
-use crate::codec::http1::Known;
+use crate::chat::Protocol;
 use crate::codec::percent;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange;
 use crate::exchange::core::Core;
 use crate::net::downstream::Request;
-use crate::protocol::openai::models;
+use crate::protocol::anthropic;
+use crate::protocol::openai;
 
-/// The list.
-pub fn list(core: &Core, request: &Request, lines: &[u8]) -> Vec<u8> {
-    let caller = match exchange::authenticate(core, request) {
-        Ok(caller) => caller,
-        Err(error) => {
-            return exchange::refuse(core, error.kind.status(), id_of(request), &error, lines);
-        }
-    };
+/// The list; for Anthropic's clients a page of it.
+///
+/// # Errors
+/// [`Kind::Unauthorized`], or [`Kind::BadRequest`] for a page that is none.
+pub fn list(core: &Core, request: &Request, protocol: Protocol) -> Result<Vec<u8>, Error> {
+    let caller = exchange::authenticate(core, request)?;
     let snapshot = &core.snapshot;
     let names = snapshot.table.names().filter(|(name, _)| may_see(core, caller, name));
-    let owned = names.map(|(name, provider)| (name, owner(core, provider)));
     let mut body = Vec::new();
-    models::write_list(&mut body, owned, snapshot.created);
-    exchange::simple(core, 200, id_of(request), lines, &body)
+    if protocol == Protocol::Anthropic {
+        let page = anthropic::models::Page::read(request.query())?;
+        let ids: Vec<&str> = names.map(|(name, _)| name).collect();
+        page.write(&ids, snapshot.created, &mut body)?;
+    } else {
+        let owned = names.map(|(name, provider)| (name, owner(core, provider)));
+        openai::models::write_list(&mut body, owned, snapshot.created);
+    }
+    Ok(body)
 }
 
 /// One model. `id` is as it stands in the path: it may be escaped, and may hold slashes.
-pub fn one(core: &Core, request: &Request, id: &[u8], lines: &[u8]) -> Vec<u8> {
-    let found = exchange::authenticate(core, request).and_then(|caller| {
-        let id = percent::decode(id);
-        let found = core.snapshot.table.find(&id)?;
+///
+/// # Errors
+/// [`Kind::Unauthorized`], [`Kind::NoSuchModel`].
+pub fn one(
+    core: &Core,
+    request: &Request,
+    id: &[u8],
+    protocol: Protocol,
+) -> Result<Vec<u8>, Error> {
+    let caller = exchange::authenticate(core, request)?;
+    let (id, created) = (percent::decode(id), core.snapshot.created);
+    let found = core.snapshot.table.find(&id)?;
+    if !may_see(core, caller, &id) {
+        let message = format!("the model `{id}` does not exist, or this key may not use it");
+        return Err(Error::new(Kind::NoSuchModel, message));
+    }
+    let mut body = Vec::new();
+    if protocol == Protocol::Anthropic {
+        anthropic::models::write_model(&id, created, &mut body);
+    } else {
         let first = found.pool.deployments.first();
         let provider = first.map_or(usize::MAX, |deployment| deployment.provider);
-        if !may_see(core, caller, &id) {
-            let message = format!("the model `{id}` does not exist, or this key may not use it");
-            return Err(Error::new(Kind::NoSuchModel, message));
-        }
-        Ok((id, provider))
-    });
-    match found {
-        Ok((id, provider)) => {
-            let mut body = Vec::new();
-            models::write_model(&mut body, &id, owner(core, provider), core.snapshot.created);
-            exchange::simple(core, 200, id_of(request), lines, &body)
-        }
-        Err(error) => exchange::refuse(core, error.kind.status(), id_of(request), &error, lines),
+        openai::models::write_model(&mut body, &id, owner(core, provider), created);
     }
-}
-
-fn id_of(request: &Request) -> Option<&[u8]> {
-    request.known(Known::XRequestId)
+    Ok(body)
 }
 
 fn owner(core: &Core, provider: usize) -> &str {

@@ -142,6 +142,22 @@ fn unknown_paths_and_wrong_methods_say_so() {
 }
 
 #[test]
+fn clients_of_anthropic_hear_of_wrong_paths_and_methods_in_their_own_words() {
+    let lab = Lab::new(whole);
+    let claude = |request: Req| lab.ask(&request.with("anthropic-version", "2026-10-21"));
+    for (answer, status, kind) in [
+        (claude(Req::get("/v1/nowhere")), 404, "not_found_error"),
+        (claude(Req::get("/v1/models").method("DELETE")), 405, "invalid_request_error"),
+        (lab.ask(&Req::get("/v1/messages/batches")), 404, "not_found_error"),
+        (lab.ask(&Req::get("/v1/messages")), 405, "invalid_request_error"),
+        (lab.ask(&Req::get("/v1/messages/count_tokens")), 405, "invalid_request_error"),
+    ] {
+        let told = (answer.status(), answer.claude_error());
+        assert_eq!(told, (status, kind.to_owned()), "{}", answer.text());
+    }
+}
+
+#[test]
 fn a_sane_request_id_is_kept_and_any_other_replaced() {
     let lab = Lab::new(whole);
     for id in ["a", "A-Z_a.z-09", &"x".repeat(128)] {

@@ -207,6 +207,20 @@ def test_claude_counts_tokens(claude, target):
     assert counted.input_tokens in expected
 
 
+def test_claude_lists_models(claude):
+    everything = [model.id for model in claude.models.list()]
+    assert TARGETS["openai"] not in everything and "org/deep/model" in everything
+    page = claude.models.list(limit=2)
+    assert page.has_more and [model.id for model in page.data] == everything[:2]
+    # The SDK turns the pages.
+    assert [model.id for model in page] == everything
+    back = claude.models.list(limit=2, before_id=everything[-1])
+    assert [model.id for model in back.data] == everything[-3:-1]
+    one = claude.models.retrieve("org/deep/model")
+    assert (one.id, one.type, one.display_name) == ("org/deep/model", "model", "org/deep/model")
+    assert one.created_at.year >= 2025 and one.lifecycle == "active"
+
+
 def test_claude_is_told_what_was_wrong(claude):
     with pytest.raises(anthropic.NotFoundError):
         claude_ask(claude, "openai", False, [{"role": "user", "content": "x"}], model="nobody")
@@ -215,3 +229,12 @@ def test_claude_is_told_what_was_wrong(claude):
         claude_ask(wrong, "openai", False, [{"role": "user", "content": "x"}])
     with pytest.raises(anthropic.BadRequestError):
         claude_ask(claude, "openai", False, [])
+    with pytest.raises(anthropic.NotFoundError) as wrong:
+        claude.models.retrieve("nobody")
+    assert wrong.value.type == "not_found_error" and wrong.value.request_id
+    with pytest.raises(anthropic.NotFoundError) as wrong:
+        claude.get("/v1/nowhere", cast_to=object)
+    assert wrong.value.type == "not_found_error" and wrong.value.request_id
+    with pytest.raises(anthropic.AuthenticationError) as wrong:
+        claude.with_options(api_key="sk-wrong").models.list()
+    assert wrong.value.type == "authentication_error"

@@ -95,6 +95,21 @@ impl Answer {
         error["code"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// `error.type` of an error in Anthropic's shape; the shape itself is asserted, and the id that
+    /// Anthropic's clients look for.
+    pub fn claude_error(&self) -> String {
+        assert_eq!(self.ending, Ending::Complete, "{self:?}");
+        assert_eq!(self.head.get("content-type"), Some("application/json"), "{:?}", self.head);
+        let id = self.head.get("request-id");
+        assert!(id.is_some() && id == self.head.get("x-request-id"), "{:?}", self.head);
+        let body = self.json();
+        assert_eq!(body["type"], "error", "{body}");
+        let error = &body["error"];
+        assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+        assert!(error.get("code").is_none() && error.get("param").is_none(), "{body}");
+        error["type"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The data of every server-sent event of the body.
     pub fn events(&self) -> Vec<String> {
         let text = self.text();

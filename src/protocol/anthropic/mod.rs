@@ -9,6 +9,7 @@ pub mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+pub mod models;
 mod names;
 pub mod request;
 pub mod response;
