@@ -141,11 +141,14 @@ async fn dispatch(core: &Core, client: &Downstream, request: &mut Request) -> Op
 /// Why `place` does not take the request, and header lines that go with it.
 fn refusal(place: Place<'_>, request: &Request) -> Option<(Error, String)> {
     if place == Place::Nowhere {
+        let hint = if request.path().starts_with(b"/v1/v1/") {
+            "/v1 stands there twice; the base_url of Anthropic's SDKs must not end in /v1, that of \
+             OpenAI's must end in one"
+        } else {
+            "see POST /v1/chat/completions, POST /v1/embeddings, POST /v1/messages, GET /v1/models"
+        };
         let path = String::from_utf8_lossy(request.path());
-        let message = format!(
-            "there is nothing at {path}; see POST /v1/chat/completions, POST /v1/embeddings, POST \
-             /v1/messages, GET /v1/models"
-        );
+        let message = format!("there is nothing at {path}; {hint}");
         return Some((Error::new(Kind::NoSuchRoute, message), String::new()));
     }
     if !place.takes(request.head.method) {

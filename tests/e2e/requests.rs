@@ -142,6 +142,22 @@ fn unknown_paths_and_wrong_methods_say_so() {
 }
 
 #[test]
+fn a_base_url_with_one_v1_too_many_is_told() {
+    let lab = Lab::new(whole);
+    for (path, twice) in [
+        ("/v1/v1/messages", true),
+        ("/v1/v1/chat/completions", true),
+        ("/v1/v1/models", true),
+        ("/v1/v2/messages", false),
+    ] {
+        let answer = lab.ask(&Req::post(path, "{}"));
+        assert_eq!((answer.status(), answer.error_code().as_str()), (404, "unknown_url"));
+        let told = answer.text().contains("base_url of Anthropic's SDKs must not end in /v1");
+        assert_eq!(told, twice, "{}", answer.text());
+    }
+}
+
+#[test]
 fn clients_of_anthropic_hear_of_wrong_paths_and_methods_in_their_own_words() {
     let lab = Lab::new(whole);
     let claude = |request: Req| lab.ask(&request.with("anthropic-version", "2026-10-21"));
