@@ -311,7 +311,7 @@ impl Downstream {
         let buf = std::mem::take(&mut request.buf);
         let received = self.deadline.limit(self.stream.recv(buf)).await;
         let Ok((result, buf)) = received else {
-            return Err(self.late("the request's body did not come in time"));
+            return Err(self.late("the request's body did not come in time (limits.body_timeout)"));
         };
         request.buf = buf;
         match result {

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use crate::codec::http1::HeadError;
 use crate::codec::http1::Method;
+use crate::codec::http1::RequestError;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::exchange;
@@ -97,12 +99,26 @@ async fn turn_down(core: &Core, client: &Downstream, reason: &NoRequest) {
             (408, Error::new(Kind::RequestTimeout, message))
         }
         NoRequest::Invalid(error) => {
-            let message = format!("the request is not valid HTTP/1.1: {error}");
+            let message = match limit_of(*error) {
+                Some(limit) => format!("the request is larger than is served: {error} ({limit})"),
+                None => format!("the request is not valid HTTP/1.1: {error}"),
+            };
             (error.status(), Error::new(Kind::BadRequest, message))
         }
     };
     if client.send(exchange::refuse(core, status, Asker::UNKNOWN, &error, CLOSE)).await.is_ok() {
         client.linger().await;
+    }
+}
+
+/// The setting that a head is too large for.
+fn limit_of(error: RequestError) -> Option<&'static str> {
+    if error == HeadError::TooLarge.into() {
+        Some("limits.max_headers")
+    } else if error == HeadError::TooManyHeaders.into() {
+        Some("limits.max_header_count")
+    } else {
+        None
     }
 }
 

@@ -74,12 +74,13 @@ fn a_head_is_limited_in_bytes_and_in_fields() {
     let lab = Lab::with(|setup| setup.limits("max_headers = 4096\nmax_header_count = 20"), whole);
     let long = plain().with("x-long", &"v".repeat(5000));
     let many = (0..25).fold(plain(), |request, n| request.with(&format!("x-{n}"), "v"));
-    for request in [long, many] {
+    for (request, limit) in [(long, "(limits.max_headers)"), (many, "(limits.max_header_count)")] {
         let mut client = lab.client();
         let _ = client.try_send(&request.bytes());
         let answer = client.answer();
         assert_eq!(answer.status(), 431, "{}", answer.text());
-        answer.error_code();
+        assert_eq!(answer.error_code(), "invalid_request");
+        assert!(answer.text().contains(limit), "{}", answer.text());
     }
     let mut client = lab.client();
     client.send(b"POST /v1/chat/completions HTTP/1.1\r\n");
@@ -98,18 +99,19 @@ fn a_slow_head_or_body_gets_408_and_the_close() {
     let request = plain().bytes();
     let head_len = plain().head().len();
     let mut heads = 0;
-    for (name, cut) in [
-        ("first byte of a head", 1),
-        ("half a head", 30),
-        ("no body", head_len),
-        ("half a body", head_len + 5),
+    for (name, cut, limit) in [
+        ("first byte of a head", 1, "(limits.header_timeout)"),
+        ("half a head", 30, "(limits.header_timeout)"),
+        ("no body", head_len, "(limits.body_timeout)"),
+        ("half a body", head_len + 5, "(limits.body_timeout)"),
     ] {
         assert_on_time(name, || {
             let mut client = lab.client();
             client.send(&request[..cut]);
             let answer = client.answer();
             assert_eq!(answer.status(), 408, "{name}: {answer:?}");
-            answer.error_code();
+            assert_eq!(answer.error_code(), "request_timeout");
+            assert!(answer.text().contains(limit), "{name}: {}", answer.text());
             client.expect_close();
             heads += usize::from(cut >= head_len);
         });
