@@ -21,6 +21,7 @@ mod alike;
 pub mod anthropic;
 pub mod any;
 pub mod bedrock;
+mod described;
 mod fields;
 pub mod gemini;
 pub mod given;

@@ -203,8 +203,9 @@ fn format(format: &Format<'_>) -> Value {
     match format {
         Format::Text => json!("text"),
         Format::Object => json!("object"),
-        Format::Schema { name, schema, strict, .. } => json!({
+        Format::Schema { name, description, schema, strict } => json!({
             "name": name.as_ref().map(said),
+            "description": description.as_ref().map(said),
             "schema": parsed(schema),
             "strict": strict,
         }),

@@ -224,7 +224,10 @@ impl Row {
         if let Becomes::Name(new) = &self.becomes {
             let value = value.take();
             object.remove(name);
-            tree::put(object, new, value);
+            // Null says nothing, and takes nobody's place.
+            if !value.is_null() {
+                tree::put(object, new, value);
+            }
         } else if self.becomes.change(value) {
             object.remove(name);
         }

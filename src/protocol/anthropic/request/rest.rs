@@ -1,6 +1,7 @@
 //! What a request says beside its turns and tools.
 
 use crate::chat::Extra;
+use crate::chat::Format;
 use crate::chat::Json;
 use crate::chat::Losses;
 use crate::chat::Request;
@@ -14,6 +15,7 @@ use crate::protocol::anthropic::is_own;
 use crate::protocol::anthropic::request::schema;
 use crate::protocol::anthropic::request::think::Think;
 use crate::protocol::anthropic::request::tools::Shape;
+use crate::protocol::described;
 
 /// Members whose own members are kept one by one, named `outer.inner`.
 const NESTED: [&str; 4] = ["thinking", "output_config", "metadata", "tool_choice"];
@@ -40,6 +42,7 @@ pub fn write_thinking(
     shape: &Shape<'_, '_>,
     think: &Think,
     body: &mut Object<'_>,
+    losses: &mut Losses,
 ) {
     body.section("thinking", |object| {
         think.write(object);
@@ -51,10 +54,11 @@ pub fn write_thinking(
         if let Some(effort) = think.effort {
             object.word("effort", effort.as_str());
         }
-        if let Shape::Native(schema) = shape {
+        if let Shape::Native(Format::Schema { schema, description, .. }) = shape {
+            let schema = described::schema(schema, description.as_ref(), losses);
             let mut format = Object::open(object.key("format"));
             format.word("type", "json_schema");
-            format.key("schema").extend_from_slice(&schema::strict(*schema));
+            format.key("schema").extend_from_slice(&schema::strict(schema.value()));
             format.close();
         }
         write_own(request, "output_config", object);

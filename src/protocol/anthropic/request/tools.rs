@@ -9,7 +9,6 @@ use crate::chat::ToolChoice;
 use crate::chat::ToolKind;
 use crate::codec::json::List;
 use crate::codec::json::Object;
-use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::anthropic::is_own;
@@ -37,7 +36,7 @@ pub enum Shape<'r, 'a> {
     /// By an instruction.
     Object,
     /// By `output_config.format`.
-    Native(Value<'r>),
+    Native(&'r Format<'a>),
     /// By a tool that must be called.
     Tool(&'r Format<'a>),
 }
@@ -51,9 +50,7 @@ impl<'r, 'a> Shape<'r, 'a> {
         match &request.format {
             None | Some(Format::Text) => Ok(Self::Any),
             Some(Format::Object) => Ok(Self::Object),
-            Some(Format::Schema { schema, .. }) if target.facts.json_schema => {
-                Ok(Self::Native(schema.value()))
-            }
+            Some(format) if target.facts.json_schema => Ok(Self::Native(format)),
             Some(format) if target.facts.forced_tools => Ok(Self::Tool(format)),
             Some(Format::Schema { .. }) => {
                 let rule = "`response_format`: the model cannot be held to a JSON Schema";

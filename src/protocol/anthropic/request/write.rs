@@ -1,7 +1,6 @@
 //! The request for an upstream.
 
 use crate::chat::Content;
-use crate::chat::Format;
 use crate::chat::Losses;
 use crate::chat::Part;
 use crate::chat::Request;
@@ -61,7 +60,7 @@ pub fn write(
             body.truth("stream", true);
         }
         write_talk(&mut decided, target, &mut body, losses)?;
-        rest::write_thinking(request, &decided.shape, &decided.think, &mut body);
+        rest::write_thinking(request, &decided.shape, &decided.think, &mut body, losses);
         rest::write_stop(request, &mut body, losses);
         rest::write_sampling(request, target, &decided.think, &mut body, losses);
         rest::write_rest(request, &mut body, losses);
@@ -86,7 +85,7 @@ pub fn write_counted(
         let mut body = Object::open(out);
         body.string("model", target.model);
         write_talk(&mut decided, target, &mut body, losses)?;
-        rest::write_thinking(request, &decided.shape, &decided.think, &mut body);
+        rest::write_thinking(request, &decided.shape, &decided.think, &mut body, losses);
         rest::write_counted(request, &mut body);
         body.close();
         Ok(())
@@ -101,11 +100,6 @@ fn decide<'r, 'a>(
     let facts = target.facts;
     let plan = Plan::new(request, facts, losses)?;
     let shape = Shape::new(request, target)?;
-    if let (Shape::Native(_), Some(Format::Schema { description: Some(_), .. })) =
-        (&shape, &request.format)
-    {
-        losses.drop("response_format.description");
-    }
     let given = Given {
         max_tokens: request.max_tokens,
         forced: matches!(shape, Shape::Tool(_)),

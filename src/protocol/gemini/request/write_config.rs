@@ -5,6 +5,7 @@ use crate::chat::Losses;
 use crate::chat::Request;
 use crate::error::Error;
 use crate::protocol::Target;
+use crate::protocol::described;
 use crate::protocol::gemini::out;
 use crate::protocol::gemini::request::thinking;
 use crate::protocol::gemini::request::write::extras_in;
@@ -92,8 +93,8 @@ fn format(request: &Request<'_>, target: &Target<'_>, out: &mut Vec<u8>, losses:
     out::raw(out, "responseMimeType", mime);
     // Google always holds the answer to the schema, and has no use for its name.
     if let Some(Format::Schema { name: _, description, schema, strict: _ }) = &request.format {
-        losses.drop_if(description.is_some(), "response_format.description");
         if target.facts.json_schema {
+            let schema = described::schema(schema, description.as_ref(), losses);
             out::raw(out, "responseJsonSchema", schema.raw());
         } else {
             losses.drop("response_format");

@@ -292,7 +292,7 @@ fn what_is_not_carried_is_told() {
     request.sampling.min_p = Some(Json::fixed("0.1"));
     request.sampling.top_p = Some(Json::fixed("0.5"));
     request.sampling.temperature = Some(Json::fixed("0.5"));
-    let schema = Json::fixed("{}");
+    let schema = Json::fixed(r#"{"description":"another"}"#);
     let (name, description) = (Some(Text::plain("n")), Some(Text::plain("d")));
     request.format = Some(Format::Schema { name, description, schema, strict: Some(true) });
     request.extra.push(Extra {
@@ -319,7 +319,7 @@ fn what_is_not_carried_is_told() {
     );
     let config = concat!(
         r#""generationConfig":{"temperature":0.5,"responseMimeType":"application/json","#,
-        r#""responseJsonSchema":{}}}"#
+        r#""responseJsonSchema":{"description":"another"}}}"#
     );
     assert!(body.ends_with(config), "{body}");
 }

@@ -20,6 +20,7 @@ use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::Target;
+use crate::protocol::described;
 use crate::protocol::fields::Named;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::write_turns;
@@ -60,7 +61,7 @@ fn write_body(
     match &request.format {
         Some(Format::Object) => body.word("format", "json"),
         Some(Format::Schema { schema, description, .. }) => {
-            losses.drop_if(description.is_some(), "response_format.description");
+            let schema = described::schema(schema, description.as_ref(), losses);
             schema.write(body.key("format"));
         }
         Some(Format::Text) | None => {}

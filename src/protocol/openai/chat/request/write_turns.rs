@@ -20,6 +20,7 @@ use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::error::Error;
 use crate::protocol::Target;
+use crate::protocol::described;
 use crate::protocol::openai::chat::request::write_parts::Ids;
 use crate::protocol::openai::chat::request::write_parts::Marked;
 use crate::protocol::openai::chat::request::write_parts::Marks;
@@ -79,7 +80,9 @@ impl<'w> Turns<'w> {
 
     /// What a model must be told that cannot be held to a schema.
     fn schema(&mut self, out: &mut Vec<u8>) {
-        let Some(Format::Schema { schema, .. }) = &self.request.format else { return };
+        let Some(Format::Schema { schema, description, .. }) = &self.request.format else {
+            return;
+        };
         if self.facts.json_schema {
             return;
         }
@@ -87,6 +90,7 @@ impl<'w> Turns<'w> {
         let mut message = Object::open(out);
         message.word("role", "system");
         let out = message.key("content");
+        let schema = described::schema(schema, description.as_ref(), self.losses);
         let text = String::from_utf8_lossy(schema.raw());
         json::write_str(out, &format!("Answer with JSON that fits this JSON Schema:\n{text}"));
         message.close();

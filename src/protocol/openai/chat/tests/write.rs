@@ -474,14 +474,17 @@ fn texts_become_one_where_a_list_of_them_is_refused() {
 #[test]
 fn a_schema_is_asked_for_in_words_where_it_must_be() {
     let schema = Json::fixed(r#"{"type":"object"}"#);
-    let format = Format::Schema { name: None, description: None, schema, strict: None };
+    let description = Some(Text::plain("Why."));
+    let format = Format::Schema { name: None, description, schema, strict: None };
     let request = Request { format: Some(format), ..asked(vec![user(vec![part("a")])]) };
     let (body, losses) = written(&request, &Facts::default()).unwrap();
     assert!(losses.is_empty());
-    assert!(body.contains(r#""json_schema":{"name":"answer","schema":{"type":"object"}}"#));
+    let own = r#"{"name":"answer","description":"Why.","schema":{"type":"object"}}"#;
+    assert!(body.contains(own), "{body}");
     let plain = Facts { json_schema: false, ..Facts::default() };
     let (body, losses) = written(&request, &plain).unwrap();
     assert_eq!(losses, ["response_format"]);
     assert!(body.contains(r#""response_format":{"type":"json_object"}"#));
-    assert!(body.contains("fits this JSON Schema"));
+    let words = r#"fits this JSON Schema:\n{\"description\":\"Why.\",\"type\":\"object\"}"#;
+    assert!(body.contains(words), "{body}");
 }
