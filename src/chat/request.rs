@@ -21,6 +21,9 @@ pub struct Request<'a> {
     pub turns: Vec<Turn<'a>>,
     /// What the model may call.
     pub tools: Vec<Tool<'a>>,
+    /// Whether they came in OpenAI's older form, `functions`: the client then knows calls in that form
+    /// only, one in an answer.
+    pub functions: bool,
     /// Whether it must.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether it may make several calls in one turn.

@@ -92,6 +92,7 @@ pub fn prepare<'c>(x: &Exchange<'c>, aim: &Aim<'c>) -> Box<Prepared<'c>> {
         client: x.endpoint.protocol(),
         seed: Seed { now: x.core.unix_seconds(), random: x.core.random.next() },
         usage: false,
+        functions: false,
         unwrap: false,
     };
     Box::new(Prepared {

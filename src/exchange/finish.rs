@@ -150,7 +150,7 @@ fn across_whole(
         let given = prepared.given.as_mut();
         across.write_stream(start, body, given, &mut out).map_err(|error| not_valid(&error))?;
     } else {
-        any::write_answer(across.client, &answer, across.seed, &mut out);
+        across.write(&answer, &mut out);
     }
     Ok((out, answer.usage))
 }

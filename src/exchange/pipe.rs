@@ -187,7 +187,7 @@ impl Pipe {
             client: way.client,
             model: Text::plain(model),
             reader: Reader::new(way.upstream, way.seed),
-            writer: Writer::new(way.client, way.seed, way.usage),
+            writer: way.writer(),
             seen: Seen::default(),
             given,
             unwrap: way.unwrap.then(Unwrap::default),

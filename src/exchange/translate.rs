@@ -1,6 +1,7 @@
 //! Requests for an upstream that speaks another protocol than the client, or would not take what
 //! the client holds of others' answers.
 
+use crate::chat::Answer;
 use crate::chat::Event;
 use crate::chat::Facts;
 use crate::chat::Losses;
@@ -33,6 +34,7 @@ use crate::protocol::any::Writer;
 use crate::protocol::bedrock;
 use crate::protocol::gemini;
 use crate::protocol::given::Given;
+use crate::protocol::openai::chat as openai;
 use crate::protocol::openai::request::Ask;
 use crate::provider;
 use crate::provider::Operation;
@@ -50,6 +52,8 @@ pub struct Across {
     pub seed: Seed,
     /// Whether an OpenAI client asked for the usage of its stream.
     pub usage: bool,
+    /// Whether an OpenAI client knows calls in the older form only.
+    pub functions: bool,
     /// Whether the answer comes as a call of ours ([`anthropic::request::FORMAT_TOOL`]).
     pub unwrap: bool,
 }
@@ -110,6 +114,7 @@ pub fn prepare<'c>(
         client,
         seed: Seed { now: core.unix_seconds(), random: core.random.next() },
         usage: !ask.hides_usage(),
+        functions: chat.functions,
         unwrap: asks_by_tool(&chat, upstream, facts),
     };
     let (given, stream) = (Given::of(&chat, upstream), chat.stream);
@@ -226,6 +231,23 @@ impl Across {
         }
     }
 
+    /// What writes the client's stream.
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        if self.functions {
+            return Writer::Openai(openai::stream::Writer::new(self.seed, self.usage).older());
+        }
+        Writer::new(self.client, self.seed, self.usage)
+    }
+
+    /// Writes a whole answer for the client.
+    pub fn write(&self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        if self.functions {
+            return openai::response::write_older(answer, self.seed, out);
+        }
+        any::write_answer(self.client, answer, self.seed, out);
+    }
+
     /// Writes a whole answer as a stream. `start` is told at its beginning.
     ///
     /// # Errors
@@ -237,7 +259,7 @@ impl Across {
         given: Option<&mut Given>,
         out: &mut Vec<u8>,
     ) -> Result<(), Garbage> {
-        let mut writer = Writer::new(self.client, self.seed, self.usage);
+        let mut writer = self.writer();
         let start = Event::Start(start);
         self.read(body, given, &mut Written { start, writer: &mut writer, out })
     }

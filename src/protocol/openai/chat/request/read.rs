@@ -38,13 +38,15 @@ pub fn read_valid(body: Value<'_>) -> Result<chat::Request<'_>, Error> {
     let (tools, tool_choice) = read_tools::tools(&fields)?;
     let most = fields.count(Field::MaxCompletionTokens)?;
     let older = fields.count(Field::MaxTokens)?;
+    let functions = read_tools::is_older(&fields);
     let mut request = chat::Request {
         model: model(&fields)?,
         stream: fields.truth(Field::Stream)?.unwrap_or(false),
         turns: turns(&fields)?,
         tools,
+        functions,
         tool_choice,
-        parallel_tools: fields.truth(Field::ParallelToolCalls)?,
+        parallel_tools: fields.truth(Field::ParallelToolCalls)?.or(functions.then_some(false)),
         format: None,
         thinking: thinking(&mut fields)?,
         max_tokens: most.or(older),

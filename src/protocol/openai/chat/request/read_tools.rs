@@ -45,6 +45,12 @@ pub(super) fn tools<'a>(
     Ok((tools, choice))
 }
 
+/// Whether there are tools in the older form alone.
+pub(super) fn is_older(fields: &Fields<'_>) -> bool {
+    let some = |field| fields.get(field).is_some_and(|list| !list.is_empty_array());
+    some(Field::Functions) && !some(Field::Tools)
+}
+
 const CHOICE: &str = "must be none, auto, required or a tool";
 
 fn tool(value: Value<'_>) -> Option<Tool<'_>> {

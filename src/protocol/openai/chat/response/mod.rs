@@ -6,6 +6,7 @@ mod write;
 
 pub use read::read;
 pub use write::write;
+pub use write::write_older;
 
 pub(super) use read::made_id;
 pub(super) use read::seconds;
@@ -16,5 +17,6 @@ pub(super) use said::finish;
 pub(super) use said::finish_word;
 pub(super) use said::is_nothing;
 pub(super) use write::is_in_message;
+pub(super) use write::write_arguments;
 pub(super) use write::write_citation;
 pub(super) use write::write_id;

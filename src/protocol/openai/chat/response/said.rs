@@ -227,9 +227,13 @@ pub(in crate::protocol::openai::chat) fn finish(
     }
 }
 
-/// The same in this format's words.
-pub(in crate::protocol::openai::chat) const fn finish_word(reason: &Finish<'_>) -> &'static str {
+/// The same in this format's words. `older`: for a client that knows calls in the older form only.
+pub(in crate::protocol::openai::chat) const fn finish_word(
+    reason: &Finish<'_>,
+    older: bool,
+) -> &'static str {
     match reason {
+        Finish::Calls if older => "function_call",
         Finish::Stop | Finish::StopSequence(_) | Finish::Paused => "stop",
         Finish::Length | Finish::ContextFull => "length",
         Finish::Calls => "tool_calls",

@@ -1,6 +1,7 @@
 //! A whole answer for a client of this format.
 
 use crate::chat::Answer;
+use crate::chat::Arguments;
 use crate::chat::Choice;
 use crate::chat::Citation;
 use crate::chat::Extra;
@@ -31,8 +32,26 @@ pub(in crate::protocol::openai::chat) fn is_in_message(name: &str) -> bool {
     )
 }
 
+/// What an answer is written with.
+#[derive(Clone, Copy)]
+struct Form {
+    seed: Seed,
+    /// Whether a call is told in the older form, `function_call`, which knows one only.
+    older: bool,
+}
+
 /// Appends an answer.
 pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
+    write_as(answer, Form { seed, older: false }, out);
+}
+
+/// The same for a client that gave `functions`: of several calls it is told the first.
+pub fn write_older(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
+    write_as(answer, Form { seed, older: true }, out);
+}
+
+fn write_as(answer: &Answer<'_>, form: Form, out: &mut Vec<u8>) {
+    let seed = form.seed;
     let mut body = Object::open(out);
     write_id(&answer.start.id, seed, body.key("id"));
     body.word("object", "chat.completion");
@@ -42,7 +61,7 @@ pub fn write(answer: &Answer<'_>, seed: Seed, out: &mut Vec<u8>) {
     let mut list = List::open(out);
     for (at, each) in answer.choices.iter().enumerate() {
         list.next(out);
-        choice(each, at, seed, out);
+        choice(each, at, form, out);
     }
     out.push(b']');
     if let Some(tokens) = &answer.usage {
@@ -69,23 +88,23 @@ fn extras(extras: &[Extra<'_>], object: &mut Object<'_>, takes: impl Fn(&str) ->
     }
 }
 
-fn choice(choice: &Choice<'_>, at: usize, seed: Seed, out: &mut Vec<u8>) {
+fn choice(choice: &Choice<'_>, at: usize, form: Form, out: &mut Vec<u8>) {
     let mut object = Object::open(out);
     object.number("index", at as u64);
     let mut message = Object::open(object.key("message"));
-    said(choice, at, seed, &mut message);
+    said(choice, at, form, &mut message);
     extras(&choice.extra, &mut message, is_in_message);
     message.close();
     logprobs(&choice.logprobs, object.key("logprobs"));
     let calls = choice.parts.iter().any(|part| matches!(part, Said::Call { .. }));
     let unfinished = if calls { Finish::Calls } else { Finish::Stop };
-    let reason = finish_word(choice.finish.as_ref().unwrap_or(&unfinished));
+    let reason = finish_word(choice.finish.as_ref().unwrap_or(&unfinished), form.older);
     json::write_str(object.key("finish_reason"), reason);
     extras(&choice.extra, &mut object, |name| !is_in_message(name));
     object.close();
 }
 
-fn said(choice: &Choice<'_>, at: usize, seed: Seed, message: &mut Object<'_>) {
+fn said(choice: &Choice<'_>, at: usize, form: Form, message: &mut Object<'_>) {
     let parts = &choice.parts;
     let texts = || parts.iter().filter_map(text);
     let refusals = || parts.iter().filter_map(refusal);
@@ -115,8 +134,10 @@ fn said(choice: &Choice<'_>, at: usize, seed: Seed, message: &mut Object<'_>) {
         }
         out.push(b']');
     }
-    if has_calls {
-        calls(parts, at, seed, message.key("tool_calls"));
+    if form.older {
+        first_call(parts, message);
+    } else if has_calls {
+        calls(parts, at, form.seed, message.key("tool_calls"));
     }
 }
 
@@ -173,17 +194,42 @@ fn calls(parts: &[Said<'_>], at: usize, seed: Seed, out: &mut Vec<u8>) {
         let mut function = Object::open(call.key(kind));
         name.write(function.key("name"));
         let out = function.key(inside);
-        out.push(b'"');
         if arguments.is_empty() && !custom {
-            out.extend_from_slice(b"{}");
+            out.extend_from_slice(b"\"{}\"");
         } else {
-            arguments.write_inside(out);
+            write_arguments(arguments, out);
         }
-        out.push(b'"');
         function.close();
         call.close();
     }
     out.push(b']');
+}
+
+/// The first call, in the older form.
+fn first_call(parts: &[Said<'_>], message: &mut Object<'_>) {
+    let call = parts.iter().find_map(|part| match part {
+        Said::Call { name, arguments, .. } => Some((name, arguments)),
+        Said::Text { .. } | Said::Refusal(_) | Said::Thinking { .. } | Said::Redacted(_) => None,
+    });
+    let Some((name, arguments)) = call else { return };
+    let mut function = Object::open(message.key("function_call"));
+    name.write(function.key("name"));
+    if arguments.is_empty() {
+        function.word("arguments", "{}");
+    } else {
+        write_arguments(arguments, function.key("arguments"));
+    }
+    function.close();
+}
+
+/// Appends arguments, or a piece of them, as a string.
+pub(in crate::protocol::openai::chat) fn write_arguments(
+    arguments: &Arguments<'_>,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'"');
+    arguments.write_inside(out);
+    out.push(b'"');
 }
 
 /// Appends one of `annotations`.

@@ -36,6 +36,9 @@ pub struct Writer {
     begun: Vec<u32>,
     /// The calls that have not ended.
     open: Vec<Open>,
+    /// For a client that knows calls in the older form only, `function_call`, the choices that have
+    /// told of theirs.
+    older: Option<Vec<u32>>,
 }
 
 /// A call that has not ended.
@@ -62,7 +65,14 @@ impl Writer {
             once_choice: Vec::new(),
             begun: Vec::new(),
             open: Vec::new(),
+            older: None,
         }
+    }
+
+    /// The same for a client that gave `functions`: of several calls it is told the first.
+    #[must_use]
+    pub fn older(self) -> Self {
+        Self { older: Some(Vec::new()), ..self }
     }
 
     /// Appends what `event` is in this format: whole frames, or nothing.
@@ -85,6 +95,9 @@ impl Writer {
             // Nothing that this format has a place for.
             Event::Signature { .. } | Event::Redacted { .. } => {}
             Event::CallStart { choice, call, id, name, custom, signature: _ } => {
+                if self.is_left_out(*choice) {
+                    return;
+                }
                 self.open.push(Open { choice: *choice, call: *call, custom: *custom, bare: true });
                 self.call_start((*choice, *call), id, name, *custom, out);
             }
@@ -113,7 +126,7 @@ impl Writer {
             }
             Event::Extra { choice, extra } => self.extra(*choice, extra),
             Event::Finish { choice, reason } => {
-                let word = response::finish_word(reason);
+                let word = response::finish_word(reason, self.older.is_some());
                 self.chunk(*choice, out, |choice| {
                     choice.fixed("delta", "{}");
                     choice.fixed("logprobs", "null");
@@ -225,6 +238,13 @@ impl Writer {
         custom: bool,
         out: &mut Vec<u8>,
     ) {
+        if self.older.is_some() {
+            self.function(choice, out, |function| {
+                name.write(function.key("name"));
+                function.word("arguments", "");
+            });
+            return;
+        }
         let made;
         let id = if id.is_empty() {
             made = response::made_id(choice, call, self.seed);
@@ -240,6 +260,25 @@ impl Writer {
             let mut function = Object::open(object.key(kind));
             name.write(function.key("name"));
             function.fixed(inside, "\"\"");
+            function.close();
+        });
+    }
+
+    /// Whether a call of `choice` that begins is left out: the older form knows one only.
+    fn is_left_out(&mut self, choice: u32) -> bool {
+        let Some(told) = &mut self.older else { return false };
+        let second = told.contains(&choice);
+        if !second {
+            told.push(choice);
+        }
+        second
+    }
+
+    /// A chunk about the call of a choice, in the older form.
+    fn function(&mut self, choice: u32, out: &mut Vec<u8>, add: impl FnOnce(&mut Object<'_>)) {
+        self.delta(choice, out, |delta| {
+            let mut function = Object::open(delta.key("function_call"));
+            add(&mut function);
             function.close();
         });
     }
@@ -268,28 +307,35 @@ impl Writer {
             return;
         }
         let open = self.open.iter_mut().find(|open| open.choice == choice && open.call == call);
+        let known = open.is_some();
         let custom = open.is_some_and(|open| {
             open.bare = false;
             open.custom
         });
+        if self.older.is_some() {
+            if known {
+                self.function(choice, out, |function| {
+                    response::write_arguments(piece, function.key("arguments"));
+                });
+            }
+            return;
+        }
         let (kind, inside) = if custom { ("custom", "input") } else { ("function", "arguments") };
         self.call(choice, call, out, |object| {
             let mut function = Object::open(object.key(kind));
-            let out = function.key(inside);
-            out.push(b'"');
-            piece.write_inside(out);
-            out.push(b'"');
+            response::write_arguments(piece, function.key(inside));
             function.close();
         });
     }
 
     fn call_end(&mut self, choice: u32, call: u32, out: &mut Vec<u8>) {
         let at = self.open.iter().position(|open| open.choice == choice && open.call == call);
-        let Some(open) = at.map(|at| self.open.swap_remove(at)) else { return };
-        if open.bare && !open.custom {
+        let Some(at) = at else { return };
+        if self.open.get(at).is_some_and(|open| open.bare && !open.custom) {
             let nothing = Arguments::Quoted(Text::plain("{}"));
             self.arguments(choice, call, &nothing, out);
         }
+        self.open.swap_remove(at);
     }
 
     /// Keeps what the next chunk will tell, or every one from now on.

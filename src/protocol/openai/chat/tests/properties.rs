@@ -265,6 +265,7 @@ fn any_request() -> impl Strategy<Value = Request<'static>> {
             stream,
             turns,
             tools,
+            functions: false,
             tool_choice: tool_choice.filter(|_| asked),
             parallel_tools: parallel.filter(|_| asked),
             format,

@@ -184,6 +184,17 @@ fn the_older_words_mean_the_same() {
     assert!(call.id.is_empty());
     let Content::Result(result) = &request.turns[2].parts[0].content else { panic!() };
     assert_eq!(result.name, Some(Text::plain("f")));
+    // An answer in that form knows one call.
+    assert_eq!((request.functions, request.parallel_tools), (true, Some(false)));
+    let both = body.replace(
+        r#""functions":"#,
+        r#""tools":[{"type":"function","function":{"name":"g"}}],"functions":"#,
+    );
+    let none = body.replace(r#""functions":[{"name":"f","parameters":{"type":"object"}}],"#, "");
+    for newer in [both, none] {
+        let request = read(newer.as_bytes()).unwrap();
+        assert_eq!((request.functions, request.parallel_tools), (false, None), "{newer}");
+    }
 }
 
 fn media(part: &str) -> Result<Media<'static>, crate::error::Error> {

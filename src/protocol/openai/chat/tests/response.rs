@@ -175,6 +175,41 @@ fn what_other_providers_say_is_said_in_openais_words() {
 }
 
 #[test]
+fn who_knows_the_older_form_only_is_told_the_first_call_in_it() {
+    let call = |name: &str, arguments: &str| Said::Call {
+        id: Text::plain("c"),
+        name: Text::plain(name),
+        arguments: Arguments::Quoted(Text::plain(arguments)),
+        custom: false,
+        signature: None,
+    };
+    let older = |parts, finish| {
+        let choices = vec![Choice { parts, finish, ..Choice::default() }];
+        let answer = Answer { choices, complete: true, ..Answer::default() };
+        let mut out = Vec::new();
+        response::write_older(&answer, SEED, &mut out);
+        let tree: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        tree["choices"][0].to_string()
+    };
+    for (arguments, written) in [("{\"a\":1}", r#"{\"a\":1}"#), ("", "{}")] {
+        same(
+            &older(vec![call("f", arguments), call("g", "{}")], Some(Finish::Calls)),
+            &format!(
+                r#"{{"index":0,"message":{{"role":"assistant","content":null,"refusal":null,
+                    "function_call":{{"name":"f","arguments":"{written}"}}}},
+                    "logprobs":null,"finish_reason":"function_call"}}"#
+            ),
+        );
+    }
+    let said = Said::Text { text: Text::plain("a"), citations: Vec::new(), signature: None };
+    same(
+        &older(vec![said], None),
+        r#"{"index":0,"message":{"role":"assistant","content":"a","refusal":null},
+            "logprobs":null,"finish_reason":"stop"}"#,
+    );
+}
+
+#[test]
 fn probabilities_of_a_stream_are_joined() {
     let pieces = [r#"{"content":[1,2],"refusal":null}"#, r#"{"content":[3]}"#];
     let choice = Choice { logprobs: pieces.map(Json::fixed).into(), ..Choice::default() };

@@ -377,6 +377,62 @@ fn a_client_gets_openais_chunks() {
 }
 
 #[test]
+fn who_knows_the_older_form_only_gets_the_first_call_of_a_choice_in_it() {
+    let call = |choice, call, name: &str| Event::CallStart {
+        choice,
+        call,
+        id: Text::plain("c"),
+        name: Text::plain(name),
+        custom: false,
+        signature: None,
+    };
+    let piece = |choice, call, text: &str| Event::CallArguments {
+        choice,
+        call,
+        piece: Arguments::Quoted(Text::plain(text)),
+    };
+    let all = [
+        call(0, 0, "f"),
+        piece(0, 0, "{\"a\""),
+        call(0, 1, "left out"),
+        piece(0, 1, "{}"),
+        piece(0, 0, ":1}"),
+        Event::CallEnd { choice: 0, call: 0 },
+        Event::CallEnd { choice: 0, call: 1 },
+        call(0, 2, "left out"),
+        Event::CallEnd { choice: 0, call: 2 },
+        call(1, 0, "g"),
+        Event::CallEnd { choice: 1, call: 0 },
+        Event::Finish { choice: 0, reason: Finish::Calls },
+        Event::Finish { choice: 1, reason: Finish::Stop },
+        Event::End,
+    ];
+    let mut writer = Writer::new(SEED, false).older();
+    let mut out = Vec::new();
+    all.iter().for_each(|event| writer.write(event, &mut out));
+    let out = String::from_utf8(out).unwrap();
+    let chunks = out.split("data: ").filter_map(|chunk| serde_json::from_str(chunk).ok());
+    let told: Vec<String> = chunks
+        .map(|chunk: serde_json::Value| chunk["choices"][0].clone())
+        .filter(|choice| choice["delta"]["role"].is_null())
+        .map(|it| format!("{} {} {}", it["index"], it["delta"], it["finish_reason"]))
+        .collect();
+    let function = |of: u32, inside: &str| format!(r#"{of} {{"function_call":{{{inside}}}}} null"#);
+    let expected = [
+        function(0, r#""name":"f","arguments":"""#),
+        function(0, r#""arguments":"{\"a\"""#),
+        function(0, r#""arguments":":1}""#),
+        function(1, r#""name":"g","arguments":"""#),
+        function(1, r#""arguments":"{}""#),
+        r#"0 {} "function_call""#.to_owned(),
+        r#"1 {} "stop""#.to_owned(),
+    ];
+    assert_eq!(told, expected);
+    let answer = fold(events(&out));
+    assert_eq!(answer.choices[0].finish, Some(Finish::Calls));
+}
+
+#[test]
 fn every_choice_begins_with_the_role_and_has_the_same_id() {
     let shown = shown(&[text(1, "b"), text(0, "a"), Event::End], false);
     assert_eq!(shown.matches(r#""role":"assistant""#).count(), 2);
