@@ -69,6 +69,10 @@ fn fallbacks(source: &Source<'_>, config: &Config) {
         if names().any(|name| name == model) {
             source.fail_key(&key, "falls back to itself");
         }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = names().find(|name| !seen.insert(*name)) {
+            source.warn(format!("{key}: falls back to {twice:?} twice"));
+        }
         for name in std::iter::once(model).chain(names()).filter(|name| !known(name)) {
             source.warn(format!("{key}: no provider has the model {name:?}"));
         }

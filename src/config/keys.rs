@@ -31,7 +31,7 @@ pub(super) fn read(list: &Value<'_>) -> Vec<Key> {
     for item in list.list().unwrap_or_default() {
         let Some(key) = item.table().and_then(key) else { continue };
         if !names.insert(key.name.clone()) {
-            item.fail("has the name of an earlier key; names are unique");
+            item.fail(format!("has the name of an earlier key, {:?}; names are unique", key.name));
         }
         let secret = match &key.secret {
             KeySecret::Plain(secret) => secret.expose().as_bytes().to_vec(),

@@ -14,8 +14,17 @@ use std::ops::RangeInclusive;
 /// The address of a provider of kind openai that names none.
 pub(super) const OPENAI_URL: &str = "https://api.openai.com/v1";
 
-/// The host that never answers without a key.
-const OPENAI_HOST: &str = "api.openai.com";
+/// The makers' own hosts, by their last labels, which never answer without a key; and the variable
+/// that it mostly stands in.
+const KEYED_HOSTS: [(Kind, &str, &str); 4] = [
+    (Kind::Openai, "api.openai.com", "OPENAI_API_KEY"),
+    (Kind::Anthropic, "api.anthropic.com", "ANTHROPIC_API_KEY"),
+    (Kind::Google, "googleapis.com", "GEMINI_API_KEY"),
+    (Kind::Azure, "azure.com", "AZURE_OPENAI_API_KEY"),
+];
+
+/// Where a base URL is too long: what the gateway adds by itself.
+const OPERATIONS: [&str; 4] = ["/chat/completions", "/embeddings", "/messages", "/api/chat"];
 
 /// Names stand in headers, logs and `provider/model`, so they stay short and plain.
 const LONGEST_NAME: usize = 64;
@@ -38,10 +47,15 @@ const IDLE_CONNECTIONS: RangeInclusive<usize> = 0..=65_536;
 /// A token each microsecond is the finest pace a timer could keep.
 const PACES: RangeInclusive<u32> = 0..=1_000_000;
 
-/// Headers of a connection, RFC 9110, 7.6.1, and those the gateway writes itself.
-const OWN_HEADERS: [&str; 12] = [
+/// Headers of a connection, RFC 9110, 7.6.1, and those the gateway writes itself. Answers are read
+/// as they are, so none may come compressed.
+const OWN_HEADERS: [&str; 17] = [
+    "accept",
+    "accept-encoding",
+    "anthropic-version",
     "connection",
     "content-length",
+    "content-type",
     "expect",
     "host",
     "keep-alive",
@@ -52,6 +66,7 @@ const OWN_HEADERS: [&str; 12] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
 ];
 
 /// What a key that one kind alone understands is meant for.
@@ -83,14 +98,11 @@ pub(super) fn read(name: &str, value: &Value<'_>) -> Option<Provider> {
     provider.stream_usage = table.get("stream_usage").and_then(|value| value.flag());
     provider.end_user = table.get("end_user").and_then(|value| value.flag());
     if let Some(headers) = table.table("headers") {
-        provider.headers = read_headers(&headers);
+        provider.headers = read_headers(&headers, &provider);
     }
-    provider.kind = kind.unwrap_or(Kind::Demo);
     if kind.is_some() {
+        complete(&table, &mut provider);
         advise(&table, &provider);
-    }
-    if provider.kind == Kind::Openai {
-        openai(&table, &mut provider);
     }
     table.finish();
     kind.map(|_| provider)
@@ -102,7 +114,12 @@ fn is_name(name: &str) -> bool {
 }
 
 fn address(table: &mut Table<'_>, provider: &mut Provider) {
-    provider.base_url = table.get("base_url").and_then(|value| url(&value)).map(|(_, url)| url);
+    let base_url = if provider.kind == Kind::Azure {
+        table.need("base_url", "write \"https://NAME.openai.azure.com\"")
+    } else {
+        table.get("base_url")
+    };
+    provider.base_url = base_url.and_then(|value| base_url_of(&value));
     provider.ca_file = table.get("ca_file").and_then(|value| value.text()).map(Into::into);
     if let Some(value) = table.get("proxy")
         && let Some((text, url)) = url(&value)
@@ -112,6 +129,17 @@ fn address(table: &mut Table<'_>, provider: &mut Provider) {
         } else {
             value.fail("must be http://HOST:PORT");
         }
+    }
+}
+
+fn base_url_of(value: &Value<'_>) -> Option<BaseUrl> {
+    let (_, url) = url(value)?;
+    match OPERATIONS.iter().find(|operation| url.path.ends_with(*operation)) {
+        Some(operation) => {
+            value.fail(format!("must end before {operation}, which the gateway adds"));
+            None
+        }
+        None => Some(url),
     }
 }
 
@@ -210,6 +238,10 @@ fn model(value: &Value<'_>) -> Option<Model> {
 /// A model's name: short, and without characters that no path or header can carry.
 pub(super) fn model_name(value: &Value<'_>) -> Option<String> {
     let name = value.text()?;
+    if name.contains('*') && name != "*" {
+        value.fail("holds a `*`; write a model's whole name, or \"*\" for any");
+        return None;
+    }
     let plain = !name.contains(char::is_control) && name.trim() == name;
     if plain && name.len() <= LONGEST_MODEL {
         return Some(name);
@@ -219,7 +251,7 @@ pub(super) fn model_name(value: &Value<'_>) -> Option<String> {
     None
 }
 
-fn read_headers(table: &Table<'_>) -> Vec<(String, Secret)> {
+fn read_headers(table: &Table<'_>, provider: &Provider) -> Vec<(String, Secret)> {
     let mut headers: Vec<(String, Secret)> = Vec::new();
     for (name, value) in table.each() {
         let Some(text) = value.text() else { continue };
@@ -228,6 +260,8 @@ fn read_headers(table: &Table<'_>) -> Vec<(String, Secret)> {
             value.fail("is not a valid header name");
         } else if OWN_HEADERS.contains(&lower.as_str()) {
             value.fail("cannot be set: the gateway writes this header itself");
+        } else if has_credential(provider) && shows_credential(provider.kind, &lower) {
+            value.fail("says the same as the provider's key; keep one of them");
         } else if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
             value.fail("is set twice; header names do not differ by case");
         } else if text.contains(|c: char| c.is_control() && c != '\t') {
@@ -245,6 +279,94 @@ fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(part)
 }
 
+fn has_credential(provider: &Provider) -> bool {
+    !provider.api_keys.is_empty() || provider.access_key.is_some()
+}
+
+/// Whether a key of a provider of this kind goes into this header.
+fn shows_credential(kind: Kind, header: &str) -> bool {
+    match kind {
+        Kind::Openai | Kind::Ollama => header == "authorization",
+        Kind::Anthropic => header == "x-api-key",
+        Kind::Google => matches!(header, "authorization" | "x-goog-api-key"),
+        Kind::Azure => matches!(header, "authorization" | "api-key"),
+        Kind::Bedrock => {
+            matches!(header, "authorization" | "x-amz-date" | "x-amz-security-token")
+        }
+        Kind::Demo => false,
+    }
+}
+
+/// What a kind adds by itself, and what it cannot do without.
+fn complete(table: &Table<'_>, provider: &mut Provider) {
+    let source = table.source();
+    let key = |name: &str| format!("{}.{name}", table.key());
+    if provider.kind == Kind::Openai && !source.has(&key("base_url")) {
+        provider.base_url = OPENAI_URL.parse().ok();
+    }
+    if provider.kind == Kind::Bedrock {
+        region(table, provider);
+        pair(table, provider);
+    }
+    let Some((_, host, variable)) = KEYED_HOSTS.iter().find(|(kind, ..)| *kind == provider.kind)
+    else {
+        return;
+    };
+    let url = provider.base_url.as_ref();
+    // Without an address, or with one that is already refused, the maker's own is meant.
+    let at = url.map_or(*host, |url| url.host.as_str());
+    let official = at.strip_suffix(host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let shown = provider
+        .headers
+        .iter()
+        .any(|(name, _)| shows_credential(provider.kind, &name.to_ascii_lowercase()));
+    let given = !provider.api_keys.is_empty() || shown || source.has_problem(&key("api_key"));
+    if official && !given && !source.has_problem(&key("base_url")) {
+        table.fail(format!("{at} needs an `api_key`, such as \"${{{variable}}}\""));
+    }
+}
+
+/// Bedrock's region: what is written, or else what the host of its address says, such as
+/// `bedrock-runtime.eu-west-1.amazonaws.com`.
+fn region(table: &Table<'_>, provider: &mut Provider) {
+    let key = format!("{}.region", table.key());
+    if let Some(region) = &provider.region {
+        if !is_region(region) {
+            table.source().fail_key(&key, "is not a region, such as \"us-east-1\"");
+        }
+        return;
+    }
+    let host = provider.base_url.as_ref().map(|url| url.host.as_str());
+    let rest = host.and_then(|host| host.strip_prefix("bedrock-runtime."));
+    provider.region = rest.and_then(|rest| rest.split_once('.')).map(|(name, _)| name.to_owned());
+    if provider.region.is_none() && !table.source().has_problem(&key) {
+        table.fail("needs a `region`, such as \"us-east-1\"");
+    }
+}
+
+/// Whether `text` can be the name of a region of AWS: it stands in a host.
+pub(super) fn is_region(text: &str) -> bool {
+    let part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(part)
+}
+
+/// Bedrock's credentials: a key of its own, or the two halves of an access key.
+fn pair(table: &Table<'_>, provider: &Provider) {
+    let names = ["api_key", "access_key", "secret_key"];
+    let wrong = |name: &&str| table.source().has_problem(&format!("{}.{name}", table.key()));
+    if !provider.api_keys.is_empty() || names.iter().any(wrong) {
+        return;
+    }
+    match (&provider.access_key, &provider.secret_key) {
+        (Some(_), Some(_)) => {}
+        (Some(_), None) => table.fail("has an `access_key` and no `secret_key`"),
+        (None, Some(_)) => table.fail("has a `secret_key` and no `access_key`"),
+        (None, None) => table.fail(
+            "needs an `access_key` and a `secret_key`, or a key of Bedrock's own as `api_key`",
+        ),
+    }
+}
+
 /// Warns of what this version or this kind does not use.
 fn advise(table: &Table<'_>, provider: &Provider) {
     let source = table.source();
@@ -254,18 +376,15 @@ fn advise(table: &Table<'_>, provider: &Provider) {
             source.warn(format!("{key}: only kind \"{kind}\" uses it"));
         }
     }
-}
-
-/// What kind openai adds: an address, and a key where that address wants one.
-fn openai(table: &Table<'_>, provider: &mut Provider) {
-    let source = table.source();
-    let named = |name: &str| source.has(&format!("{}.{name}", table.key()));
-    if !named("base_url") {
-        provider.base_url = OPENAI_URL.parse().ok();
-    }
-    let key = format!("{}.api_key", table.key());
-    let official = provider.base_url.as_ref().is_some_and(|url| url.host == OPENAI_HOST);
-    if official && provider.api_keys.is_empty() && !source.has_problem(&key) {
-        table.fail(format!("{OPENAI_HOST} needs an `api_key`, such as \"${{OPENAI_API_KEY}}\""));
+    let waits = [
+        ("connect_timeout", provider.connect_timeout),
+        ("first_byte_timeout", provider.first_byte_timeout),
+        ("stream_idle_timeout", provider.stream_idle_timeout),
+    ];
+    for (name, wait) in waits {
+        let key = format!("{}.{name}", table.key());
+        if wait > provider.timeout && source.has(&key) {
+            source.warn(format!("{key}: is longer than `timeout`, which ends the exchange first"));
+        }
     }
 }

@@ -50,8 +50,7 @@ pub fn build(
     trust: &Trust,
 ) -> Result<(Base, Box<dyn Service>), String> {
     let name = &config.name;
-    let region = config.region.clone().or_else(|| region_of(config));
-    let Some(region) = region else {
+    let Some(region) = config.region.clone() else {
         return Err(format!("providers.{name}.region is missing, such as \"us-east-1\""));
     };
     let identity = match (&config.access_key, &config.secret_key) {
@@ -72,13 +71,6 @@ pub fn build(
     let key = key_line(config, "authorization: Bearer ");
     let base = Base::new(config, env, trust, Some(&url), &key)?;
     Ok((base, Box::new(Bedrock { region, identity })))
-}
-
-/// The region in the host of a base URL such as `bedrock-runtime.eu-west-1.amazonaws.com`.
-fn region_of(config: &config::Provider) -> Option<String> {
-    let host = &config.base_url.as_ref()?.host;
-    let rest = host.strip_prefix("bedrock-runtime.")?;
-    rest.split_once('.').map(|(region, _)| region.to_owned())
 }
 
 impl Service for Bedrock {

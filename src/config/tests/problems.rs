@@ -103,7 +103,7 @@ key = "y"
 [[keys]]
 name = "c"
 key = "y""#,
-        r#"4: keys[1]: has the name of an earlier key; names are unique
+        r#"4: keys[1]: has the name of an earlier key, "a"; names are unique
 7: keys[2]: is the same key as "a""#,
     ),
     (

@@ -1,5 +1,6 @@
 //! Every refusal of a provider, word for word, with its line.
 
+use super::good;
 use super::parse;
 use super::problems::Case;
 use super::problems::refused;
@@ -96,12 +97,13 @@ models = ["m"]"#,
     (
         r#"[providers.o]
 kind = "demo"
-models = ["m", "m", " m", 3, { name = "n", upstraem = "u" }, { upstream = "u" }]"#,
+models = ["m", "m", " m", "gpt-*", 3, { name = "n", upstraem = "u" }, { upstream = "u" }]"#,
         r#"3: providers.o.models[1]: stands in the list twice
 3: providers.o.models[2]: a model's name has at most 256 bytes, no control characters and no space at its ends
-3: providers.o.models[3]: must be a string, not an integer
-3: providers.o.models[4].upstraem: unknown key; did you mean `upstream`?
-3: providers.o.models[5].name: is missing; write the name clients use"#,
+3: providers.o.models[3]: holds a `*`; write a model's whole name, or "*" for any
+3: providers.o.models[4]: must be a string, not an integer
+3: providers.o.models[5].upstraem: unknown key; did you mean `upstream`?
+3: providers.o.models[6].name: is missing; write the name clients use"#,
     ),
     (
         r#"[providers.o]
@@ -152,10 +154,14 @@ fn providers() {
 }
 
 #[test]
-fn headers_of_the_connection_cannot_be_set() {
+fn headers_of_the_gateways_own_cannot_be_set() {
     for name in [
+        "Accept",
+        "Accept-Encoding",
+        "Anthropic-Version",
         "Connection",
         "Content-Length",
+        "Content-Type",
         "Expect",
         "Host",
         "Keep-Alive",
@@ -166,10 +172,133 @@ fn headers_of_the_connection_cannot_be_set() {
         "Trailer",
         "Transfer-Encoding",
         "Upgrade",
+        "User-Agent",
     ] {
         let text = format!("[providers.o]\nkind = \"demo\"\nheaders = {{ {name} = \"x\" }}");
         let why = "cannot be set: the gateway writes this header itself";
         let expected = format!("t.toml:3: providers.o.headers.{name}: {why}");
         assert_eq!(parse(&text).expect_err(name).to_string(), expected);
     }
+}
+
+#[test]
+fn a_credential_is_shown_once() {
+    for (kind, more, header) in [
+        ("openai", "", "Authorization"),
+        ("ollama", "", "authorization"),
+        ("anthropic", "", "x-api-key"),
+        ("google", "", "x-goog-api-key"),
+        ("google", "", "authorization"),
+        ("azure", "base_url = \"http://a\"\n", "api-key"),
+        ("azure", "base_url = \"http://a\"\n", "authorization"),
+        ("bedrock", "region = \"r\"\n", "authorization"),
+    ] {
+        let head = format!("[providers.o]\nkind = \"{kind}\"\n{more}");
+        let headers = format!("headers = {{ {header} = \"x\" }}");
+        let both = parse(&format!("{head}{headers}\napi_key = \"k\""));
+        let line = head.lines().count() + 1;
+        let why = "says the same as the provider's key; keep one of them";
+        let expected = format!("t.toml:{line}: providers.o.headers.{header}: {why}");
+        assert_eq!(both.expect_err(kind).to_string(), expected);
+        // Alone it is the credential.
+        if kind != "bedrock" {
+            good(&format!("{head}{headers}"));
+        }
+    }
+}
+
+#[test]
+fn what_a_kind_cannot_do_without_is_asked_for() {
+    let pair = "access_key = \"a\"\nsecret_key = \"s\"";
+    let no_pair =
+        "needs an `access_key` and a `secret_key`, or a key of Bedrock's own as `api_key`";
+    for (kind, lines, problem) in [
+        (
+            "anthropic",
+            "",
+            ": api.anthropic.com needs an `api_key`, such as \"${ANTHROPIC_API_KEY}\"",
+        ),
+        ("google", "", ": googleapis.com needs an `api_key`, such as \"${GEMINI_API_KEY}\""),
+        (
+            "google",
+            "base_url = \"https://eu-aiplatform.googleapis.com/v1\"",
+            ": eu-aiplatform.googleapis.com needs an `api_key`, such as \"${GEMINI_API_KEY}\"",
+        ),
+        (
+            "azure",
+            "base_url = \"https://r.openai.azure.com\"",
+            ": r.openai.azure.com needs an `api_key`, such as \"${AZURE_OPENAI_API_KEY}\"",
+        ),
+        (
+            "azure",
+            "api_key = \"k\"",
+            ".base_url: is missing; write \"https://NAME.openai.azure.com\"",
+        ),
+        ("bedrock", pair, ": needs a `region`, such as \"us-east-1\""),
+        ("bedrock", "region = \"r\"", &format!(": {no_pair}")),
+        (
+            "bedrock",
+            "region = \"r\"\naccess_key = \"a\"",
+            ": has an `access_key` and no `secret_key`",
+        ),
+        (
+            "bedrock",
+            "region = \"r\"\nsecret_key = \"a\"",
+            ": has a `secret_key` and no `access_key`",
+        ),
+    ] {
+        let text = format!("[providers.o]\nkind = \"{kind}\"\n{lines}");
+        let expected = format!("t.toml:1: providers.o{problem}");
+        assert_eq!(parse(&text).expect_err(kind).to_string(), expected);
+    }
+    let text = format!("[providers.o]\nkind = \"bedrock\"\nregion = \"a b\"\n{pair}");
+    let expected = "t.toml:3: providers.o.region: is not a region, such as \"us-east-1\"";
+    assert_eq!(parse(&text).expect_err("a region").to_string(), expected);
+}
+
+#[test]
+fn other_hosts_are_asked_without_a_key() {
+    for (kind, url) in [
+        ("openai", "https://llm.example/v1"),
+        ("openai", "https://notapi.openai.com.example/v1"),
+        ("anthropic", "http://127.0.0.1:1"),
+        ("google", "https://notgoogleapis.com"),
+        ("azure", "http://127.0.0.1:1"),
+        ("ollama", "http://127.0.0.1:1"),
+    ] {
+        good(&format!("[providers.o]\nkind = \"{kind}\"\nbase_url = \"{url}\""));
+    }
+}
+
+#[test]
+fn the_region_may_stand_in_the_address() {
+    let config = good(
+        "[providers.o]\nkind = \"bedrock\"\napi_key = \"k\"\n\
+         base_url = \"https://bedrock-runtime.eu-west-1.amazonaws.com\"",
+    );
+    assert_eq!(config.providers[0].region.as_deref(), Some("eu-west-1"));
+}
+
+#[test]
+fn a_base_url_ends_before_what_the_gateway_adds() {
+    for path in ["/v1/chat/completions", "/v1/embeddings/", "/v1/messages", "/api/chat"] {
+        let text =
+            format!("[providers.o]\nkind = \"ollama\"\nbase_url = \"http://127.0.0.1:1{path}\"");
+        let problem = parse(&text).expect_err(path).to_string();
+        assert!(
+            problem.starts_with("t.toml:3: providers.o.base_url: must end before /"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn a_wait_that_never_ends_by_itself_is_warned_of() {
+    let config = good(
+        "[providers.demo]\nkind = \"demo\"\ntimeout = 10\nconnect_timeout = 11\n\
+         first_byte_timeout = 10",
+    );
+    let expected =
+        "providers.demo.connect_timeout: is longer than `timeout`, which ends the exchange first";
+    assert_eq!(config.warnings, [expected]);
 }
