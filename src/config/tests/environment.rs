@@ -107,9 +107,9 @@ fn other_providers_are_found_and_take_no_model() {
     let expected = [
         "ANTHROPIC_API_KEY: provider anthropic, its models as anthropic/MODEL",
         "GEMINI_API_KEY: provider google, its models as google/MODEL",
-        "AZURE_OPENAI_API_KEY: provider azure, its models as azure/MODEL",
+        "AZURE_OPENAI_API_KEY: provider azure, its models as azure/MODEL, at https://r.openai.azure.com",
         "AWS_ACCESS_KEY_ID: provider bedrock, its models as bedrock/MODEL",
-        "OLLAMA_HOST: provider ollama, its models as ollama/MODEL",
+        "OLLAMA_HOST: provider ollama, its models as ollama/MODEL, at http://localhost:11434",
     ];
     assert_eq!(found, expected);
     assert_eq!(config.warnings, Vec::<String>::new());
@@ -121,12 +121,83 @@ fn other_providers_are_found_and_take_no_model() {
     assert_eq!(ollama.as_deref(), Some("http://localhost:11434"));
 }
 
+/// What `pairs` come to: how many providers beside the demo, and the warnings.
+fn left_out(pairs: &[(&str, &str)]) -> (usize, Vec<String>) {
+    let (config, found) = from_environment(&Env::from_pairs(pairs.iter().copied()));
+    assert_eq!(config.providers.len(), 1 + found.len());
+    (found.len(), config.warnings)
+}
+
 #[test]
-fn incomplete_sets_are_no_provider() {
+fn what_is_of_no_use_is_told() {
+    let (id, secret) = (("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "s"));
+    let azure = ("AZURE_OPENAI_API_KEY", "z");
+    let bad = "holds a character that a header cannot carry";
+    for (pairs, why, provider) in [
+        (vec![("ANTHROPIC_API_KEY", "a\n")], &*format!("ANTHROPIC_API_KEY: {bad}"), "anthropic"),
+        (vec![("GEMINI_API_KEY", "a b")], &*format!("GEMINI_API_KEY: {bad}"), "google"),
+        (vec![azure], "AZURE_OPENAI_API_KEY is set and AZURE_OPENAI_ENDPOINT is not", "azure"),
+        (
+            vec![("AZURE_OPENAI_ENDPOINT", "https://r")],
+            "AZURE_OPENAI_ENDPOINT is set and AZURE_OPENAI_API_KEY is not",
+            "azure",
+        ),
+        (
+            vec![azure, ("AZURE_OPENAI_ENDPOINT", "r.openai.azure.com")],
+            "AZURE_OPENAI_ENDPOINT: must begin with http:// or https://",
+            "azure",
+        ),
+        (vec![id], "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not", "bedrock"),
+        (vec![id, secret], "AWS_ACCESS_KEY_ID is set and AWS_REGION is not", "bedrock"),
+        (
+            vec![id, secret, ("AWS_REGION", "us east")],
+            "AWS_REGION: is not a region, such as us-east-1",
+            "bedrock",
+        ),
+        (
+            vec![id, secret, ("AWS_REGION", "r"), ("AWS_SESSION_TOKEN", "a\nb")],
+            &*format!("AWS_SESSION_TOKEN: {bad}"),
+            "bedrock",
+        ),
+        (
+            vec![("OLLAMA_HOST", "a b")],
+            "OLLAMA_HOST: must not hold spaces, control characters, backslashes or non-ASCII characters",
+            "ollama",
+        ),
+    ] {
+        let warning = format!("{why}; the provider {provider} is left out");
+        assert_eq!(left_out(&pairs), (0, vec![warning]), "{pairs:?}");
+    }
+    assert_eq!(left_out(&[("AWS_REGION", "us-east-1")]), (0, Vec::new()), "of other services too");
+}
+
+#[test]
+fn ollama_is_found_as_its_own_clients_find_it() {
+    for (host, url) in [
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("gpu.lan:8080", "http://gpu.lan:8080"),
+        (":8080", "http://127.0.0.1:8080"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:80", "http://[::1]"),
+        ("gpu.lan/ollama", "http://gpu.lan:11434/ollama"),
+        ("http://gpu.lan", "http://gpu.lan"),
+        ("https://gpu.lan", "https://gpu.lan"),
+    ] {
+        let (config, found) = from_environment(&Env::from_pairs([("OLLAMA_HOST", host)]));
+        let expected =
+            format!("OLLAMA_HOST: provider ollama, its models as ollama/MODEL, at {url}");
+        assert_eq!((found, config.warnings), (vec![expected], Vec::new()), "{host}");
+    }
+}
+
+#[test]
+fn a_key_of_bedrocks_own_comes_first() {
     let (config, found) = from_environment(&Env::from_pairs([
-        ("AZURE_OPENAI_API_KEY", "z"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "b"),
         ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "eu-west-1"),
     ]));
-    assert_eq!((config.providers.len(), found.len()), (1, 0));
+    assert_eq!(found, ["AWS_BEARER_TOKEN_BEDROCK: provider bedrock, its models as bedrock/MODEL"]);
+    assert_eq!(config.providers[1].api_keys[0].expose(), "b");
+    assert!(config.providers[1].access_key.is_none());
 }
