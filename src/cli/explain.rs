@@ -1,7 +1,6 @@
 //! `crabllm explain`: what a model's name leads to, who is asked first, and who after a failure.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use serde_json::Value;
 use serde_json::json;
@@ -11,7 +10,6 @@ use crate::chat::Class;
 use crate::config;
 use crate::config::AuthMode;
 use crate::config::Config;
-use crate::config::Env;
 use crate::config::Key;
 use crate::config::KeySecret;
 use crate::exchange::core::table;
@@ -45,20 +43,17 @@ const fn refused(class: Class) -> Fault {
 /// Tells what would become of a request for `model` with `key`, which is a key or its name.
 ///
 /// # Errors
-/// Where the configuration, the model or the key is not there.
+/// Where the model or the key is not there.
 pub fn explain(
-    file: &Path,
+    config: &Config,
     model: &str,
     key: Option<&str>,
-    env: &Env,
     as_json: bool,
 ) -> Result<String, String> {
-    let config = config::load(file, env)
-        .map_err(|problems| format!("the configuration is wrong\n{problems}"))?;
-    let table = table(&config);
+    let table = table(config);
     let found = table.find(model).map_err(|_missing| unknown(&table, model))?;
-    let caller = key.map(|key| find_key(&config, key)).transpose()?;
-    let story = Story { config: &config, table: &table, found, asked: model, caller };
+    let caller = key.map(|key| find_key(config, key)).transpose()?;
+    let story = Story { config, table: &table, found, asked: model, caller };
     Ok(if as_json { format!("{}\n", story.json()) } else { story.text() })
 }
 

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::config::DriverChoice;
 use crate::config::Env;
 use crate::config::LogLevel;
+use crate::config::Problems;
 use crate::control;
 
 /// Read where `--config` is not given, if it is there.
@@ -43,9 +44,9 @@ enum Command {
     Serve(Serve),
     /// Check a configuration and print what is in force, secrets masked
     Check {
-        /// The configuration file
-        #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
-        config: PathBuf,
+        /// The configuration file; without one, what `serve` would use
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Print JSON: {"ok", "problems", "warnings", "config"}
         #[arg(long)]
         json: bool,
@@ -58,9 +59,9 @@ enum Command {
         /// A key of the configuration, or its name: whether it may use the model
         #[arg(short, long, value_name = "KEY")]
         key: Option<String>,
-        /// The configuration file
-        #[arg(short, long, value_name = "FILE", default_value = DEFAULT_FILE)]
-        config: PathBuf,
+        /// The configuration file; without one, what `serve` would use
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -108,11 +109,9 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None => serve(&cli.serve, &env),
         Some(Command::Serve(options)) => serve(&options, &env),
-        Some(Command::Check { config, json }) => return check(&config, json, &env),
+        Some(Command::Check { config, json }) => return check(config.as_deref(), json, &env),
         Some(Command::Explain { model, key, config, json }) => {
-            explain::explain(&config, &model, key.as_deref(), &env, json).and_then(|text| {
-                io::stdout().lock().write_all(text.as_bytes()).map_err(|error| error.to_string())
-            })
+            explain(config.as_deref(), &model, key.as_deref(), json, &env)
         }
         Some(Command::Init { config }) => init::write(&config),
     };
@@ -129,7 +128,8 @@ fn fail(message: &str) -> ExitCode {
 }
 
 fn serve(options: &Serve, env: &Env) -> Result<(), String> {
-    let (mut config, found) = configuration(options.config.as_deref(), env)?;
+    let (mut config, found) =
+        configuration(options.config.as_deref(), env).map_err(|wrong| wrong.to_string())?;
     if let Some(listen) = options.listen {
         config.listen = listen;
     }
@@ -146,12 +146,13 @@ fn serve(options: &Serve, env: &Env) -> Result<(), String> {
     control::run(&config, env)
 }
 
-fn configuration(file: Option<&Path>, env: &Env) -> Result<(Config, Vec<String>), String> {
+/// What is in force, and where it is from, a line each.
+fn configuration(file: Option<&Path>, env: &Env) -> Result<(Config, Vec<String>), Problems> {
     let default = Path::new(DEFAULT_FILE);
     let file = file.or_else(|| default.exists().then_some(default));
     match file {
         Some(file) => {
-            let config = config::load(file, env).map_err(|problems| problems.to_string())?;
+            let config = config::load(file, env)?;
             Ok((config, vec![format!("configuration: {}", file.display())]))
         }
         None => Ok(config::from_environment(env)),
@@ -173,15 +174,34 @@ fn start_log(config: &Config) {
         .init();
 }
 
-fn check(file: &Path, json: bool, env: &Env) -> ExitCode {
-    let loaded = config::load(file, env);
-    let text = match (&loaded, json) {
-        (Ok(config), false) => {
-            let warnings = config.warnings.iter().map(|warning| format!("# warning: {warning}\n"));
-            format!("{}{}", warnings.collect::<String>(), config.to_toml_masked())
+fn explain(
+    file: Option<&Path>,
+    model: &str,
+    key: Option<&str>,
+    json: bool,
+    env: &Env,
+) -> Result<(), String> {
+    let (config, _from) = configuration(file, env)
+        .map_err(|problems| format!("the configuration is wrong\n{problems}"))?;
+    let text = explain::explain(&config, model, key, json)?;
+    io::stdout().lock().write_all(text.as_bytes()).map_err(|error| error.to_string())
+}
+
+/// Everything that `serve` would refuse is refused here, files that the configuration names
+/// included.
+fn check(file: Option<&Path>, json: bool, env: &Env) -> ExitCode {
+    let checked = configuration(file, env)
+        .map_err(|Problems(list)| list.iter().map(ToString::to_string).collect())
+        .and_then(|found| match control::compile(&found.0, env) {
+            Ok(_compiled) => Ok(found),
+            Err(problem) => Err(vec![problem]),
+        });
+    let text = match (&checked, json) {
+        (Ok((config, from)), false) => in_force(config, from),
+        (Err(problems), false) => {
+            return fail(&format!("the configuration is wrong\n{}", problems.join("\n")));
         }
-        (Err(problems), false) => return fail(&format!("the configuration is wrong\n{problems}")),
-        (Ok(config), true) => {
+        (Ok((config, _)), true) => {
             let (warnings, masked) = (&config.warnings, config.to_toml_masked());
             let empty: [&str; 0] = [];
             let report = serde_json::json!({
@@ -190,14 +210,20 @@ fn check(file: &Path, json: bool, env: &Env) -> ExitCode {
             format!("{report}\n")
         }
         (Err(problems), true) => {
-            let list: Vec<_> = problems.0.iter().map(ToString::to_string).collect();
-            format!("{}\n", serde_json::json!({ "ok": false, "problems": list }))
+            format!("{}\n", serde_json::json!({ "ok": false, "problems": problems }))
         }
     };
-    if io::stdout().lock().write_all(text.as_bytes()).is_err() || loaded.is_err() {
+    if io::stdout().lock().write_all(text.as_bytes()).is_err() || checked.is_err() {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// The configuration for people: where it is from and what to know of it, as comments, before it.
+fn in_force(config: &Config, from: &[String]) -> String {
+    let from = from.iter().map(|line| format!("# {line}\n"));
+    let warnings = config.warnings.iter().map(|warning| format!("# warning: {warning}\n"));
+    from.chain(warnings).chain([config.to_toml_masked()]).collect()
 }
 
 #[cfg(test)]

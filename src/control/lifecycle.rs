@@ -6,6 +6,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
@@ -43,6 +44,9 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// Notices that wait to be logged; more are dropped.
 const NOTICES: usize = 64;
 
+/// What a configuration comes to before anything starts.
+type Compiled = (Arc<Snapshot>, Option<Arc<ServerConfig>>);
+
 /// The shards, as the control plane sees them.
 struct Shards {
     threads: Vec<JoinHandle<()>>,
@@ -58,7 +62,6 @@ struct Shards {
 /// # Errors
 /// Why it cannot start.
 pub fn run(config: &Config, env: &Env) -> Result<(), String> {
-    check_exposure(config)?;
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     let resources = resources::raise();
     tracing::info!(
@@ -103,9 +106,20 @@ fn check_exposure(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-fn start(config: &Config, env: &Env, resources: Resources) -> Result<Shards, String> {
+/// What `config` and the files it names make, as far as that is known before anything starts: the
+/// compiled configuration and the listener's certificate.
+///
+/// # Errors
+/// What is wrong, and with which key.
+pub fn compile(config: &Config, env: &Env) -> Result<Compiled, String> {
+    check_exposure(config)?;
     let snapshot = Arc::new(Snapshot::new(config, env)?);
     let tls = config.tls.as_ref().map(tls::load).transpose()?;
+    Ok((snapshot, tls))
+}
+
+fn start(config: &Config, env: &Env, resources: Resources) -> Result<Shards, String> {
+    let (snapshot, tls) = compile(config, env)?;
     let (cores, count) = cores(config);
     let sockets = bind(config.listen, count)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;

@@ -7,4 +7,5 @@ mod resolve;
 mod shard;
 mod tls;
 
+pub use lifecycle::compile;
 pub use lifecycle::run;

@@ -130,6 +130,35 @@ fn help_and_version_are_there() {
     assert!(!output.status.success() && !err.is_empty());
 }
 
+#[test]
+fn check_refuses_what_serve_would() {
+    let good = Setup::new("http://127.0.0.1:9/v1").to_toml();
+    let ca = "[providers.x]\nkind = \"openai\"\nbase_url = \"https://x\"\nca_file = \"no.pem\"\n";
+    let key = "[tls]\ncert = \"no.pem\"\nkey = \"no.pem\"\n";
+    for (more, mention) in [(ca, "providers.x.ca_file: no.pem"), (key, "tls.cert no.pem")] {
+        for form in [&[][..], &["--json"]] {
+            let (output, out, err) = check(&format!("{good}\n{more}"), form);
+            let said = format!("{out}{err}");
+            assert!(!output.status.success() && said.contains(mention), "{said}");
+        }
+    }
+}
+
+#[test]
+fn without_a_file_check_and_explain_take_what_serve_takes() {
+    let dir = TempDir::new();
+    for line in [&["check"][..], &["explain", "--model", "demo"]] {
+        let mut command = gateway::command(line, dir.path());
+        let output = command.env("ANTHROPIC_API_KEY", "sk-a").output().expect("a run");
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && out.contains("demo"), "{out}");
+        assert!(line.len() > 1 || out.contains("# ANTHROPIC_API_KEY: provider anthropic"), "{out}");
+    }
+    dir.file("crabllm.toml", "listen = 1");
+    let (output, _, err) = run(&["check"], &dir);
+    assert!(!output.status.success() && err.contains("crabllm.toml:1: listen"), "{err}");
+}
+
 /// A model with two keys here and a spare there, an alias, and a fallback.
 const ROUTES: &str = "[providers.a]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
     api_key = [\"k1-secret\", \"k2-secret\"]\nmodels = [\"m\"]\nmax_retries = 0\n\
