@@ -55,7 +55,9 @@ fn routing(c: &mut Criterion) {
             let mut health = Health::new(slots, keys, pools);
             let Ok(found) = table.find("model") else { return };
             for deployment in found.pool.deployments.iter().take(ill) {
-                (0..5).for_each(|_| health.failed(deployment, Blame::Deployment, 0));
+                for _ in 0..5 {
+                    health.failed(deployment, Blame::Deployment, 0);
+                }
             }
             let (mut now, mut seed) = (0_u64, 1_u64);
             c.bench_function(&format!("route/{name}/{count} deployments, {ill} benched"), |b| {

@@ -155,6 +155,15 @@ impl Miss {
         }
     }
 
+    /// The same for people. A provider's own words stay in the record: they may quote what nobody
+    /// looks for in a log.
+    fn to_operators(&self) -> String {
+        match &self.last {
+            Last::Error(error) => error.message.to_string(),
+            Last::Refusal(_) | Last::Failure(_) => format!("status {}", self.why()),
+        }
+    }
+
     /// The word for it in a record.
     fn why(&self) -> Box<str> {
         match &self.last {
@@ -263,7 +272,7 @@ pub async fn run<'c>(
         };
         x.busy = None;
         let Err(miss) = missed else {
-            core.health.borrow_mut().succeeded(under.next.deployment);
+            core.succeeded(under.next.deployment);
             return Ok(());
         };
         let Some(next) = follow(x, &mut under, &miss, request, meter) else {
@@ -287,7 +296,7 @@ async fn aim<'c>(
 ) -> Result<&'c Provider, Miss> {
     let (core, deployment) = (x.core, next.deployment);
     if let Some(slow) = next.slow {
-        core.health.borrow_mut().bench_slow(slow.deployment, slow.limit, core.clock.now().0);
+        core.bench_slow(slow);
     }
     let provider = core.snapshot.providers.get(deployment.provider);
     let Some(provider) = provider else {
@@ -331,11 +340,11 @@ fn follow<'c>(
 ) -> Option<Next<'c>> {
     let (core, fault) = (x.core, miss.fault?);
     let Under { caller, journey, next: last } = under;
+    if !matches!(fault, Fault::Unfit | Fault::Full) {
+        core.failed(last.deployment, fault.remedy().blame, || miss.to_operators());
+    }
     let now = core.clock.now().0;
     let mut health = core.health.borrow_mut();
-    if !matches!(fault, Fault::Unfit | Fault::Full) {
-        health.failed(last.deployment, fault.remedy().blame, now);
-    }
     // What was being written when its time was over is not ours any more.
     if !miss.replaceable || !request.is_whole() {
         return None;

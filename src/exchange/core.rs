@@ -31,13 +31,17 @@ use crate::net::resolve::Resolver;
 use crate::observe::Ledger;
 use crate::provider::Provider;
 use crate::provider::trust::Trust;
+use crate::route::Blame;
 use crate::route::Bounds;
 use crate::route::Cause;
+use crate::route::Deployment;
 use crate::route::Fallback;
 use crate::route::Health;
 use crate::route::Offer;
+use crate::route::Slow;
 use crate::route::Strategy;
 use crate::route::Table;
+use crate::route::Turn;
 use crate::runtime::clock::Clock;
 use crate::runtime::clock::Micros;
 use crate::runtime::clock::unix_time;
@@ -61,6 +65,8 @@ pub struct Snapshot {
     models: config::Models,
     /// The same of the model of each deployment that has one.
     facts: Vec<Option<Facts>>,
+    /// The name of that model at its provider.
+    names: Vec<Option<Box<str>>>,
     /// What a client may take up.
     pub client: ClientLimits,
     /// Bytes of a whole upstream answer.
@@ -102,8 +108,23 @@ impl Snapshot {
             let protocol = providers.get(at).and_then(Provider::protocol)?;
             Some(models.facts(protocol, model).clone())
         };
-        let facts = names.into_iter().map(|name| name.and_then(facts)).collect();
-        Ok(Self { keys, table, providers, models, facts, client, max_response, created })
+        let facts = names.iter().map(|name| name.and_then(facts)).collect();
+        let names = names.iter().map(|name| name.map(|(_, model)| model.into())).collect();
+        Ok(Self { keys, table, providers, models, facts, names, client, max_response, created })
+    }
+
+    /// A deployment, for people: `provider azure, model gpt-5, key 2`.
+    fn describe(&self, deployment: &Deployment) -> String {
+        let provider = self.providers.get(deployment.provider);
+        let mut text = format!("provider {}", provider.map_or("?", |provider| &provider.name));
+        if let Some(Some(model)) = self.names.get(deployment.slot) {
+            text.push_str(", model ");
+            text.push_str(model);
+        }
+        if provider.is_some_and(|provider| provider.servers() > 1) {
+            text.push_str(&format!(", key {}", deployment.server + 1));
+        }
+        text
     }
 
     /// What the model of a deployment takes that is called `model` by its provider.
@@ -236,6 +257,40 @@ impl Core {
     /// Has something logged, if there is room for it: the data plane writes no log itself.
     pub fn notice(&self, text: String) {
         let _full = self.notices.try_send(text);
+    }
+
+    /// `deployment` has answered as it should.
+    pub fn succeeded(&self, deployment: &Deployment) {
+        let turn = self.health.borrow_mut().succeeded(deployment);
+        self.tell(deployment, turn, String::new);
+    }
+
+    /// It has not, for the reason that `why` tells.
+    pub fn failed(&self, deployment: &Deployment, blame: Blame, why: impl FnOnce() -> String) {
+        let turn = self.health.borrow_mut().failed(deployment, blame, self.clock.now().0);
+        self.tell(deployment, turn, why);
+    }
+
+    /// It is far slower than the others.
+    pub fn bench_slow(&self, slow: Slow<'_>) {
+        let (deployment, now) = (slow.deployment, self.clock.now().0);
+        let turn = self.health.borrow_mut().bench_slow(deployment, slow.limit, now);
+        self.tell(deployment, turn, String::new);
+    }
+
+    /// Has a turn of a deployment logged.
+    fn tell(&self, deployment: &Deployment, turn: Option<Turn>, why: impl FnOnce() -> String) {
+        let what = match turn {
+            None => return,
+            Some(Turn::Fails(times)) => format!("{times} failures in a row, the last: {}", why()),
+            Some(Turn::Refused(rest)) => {
+                format!("its key is left alone for {} s: {}", rest / 1000, why())
+            }
+            Some(Turn::Slow) => "far slower than the others".to_owned(),
+            Some(Turn::Back) => "answers again".to_owned(),
+        };
+        let who = self.snapshot.describe(deployment);
+        self.notice(format!("{who}: {what} (shard {})", self.shard));
     }
 
     /// Unix seconds, at most one second old.

@@ -179,7 +179,7 @@ impl Relay<'_> {
         if self.held.take().is_some() {
             self.begun = true;
             let core = self.call.core;
-            core.health.borrow_mut().succeeded(self.deployment);
+            core.succeeded(self.deployment);
             request.release(&core.buffers);
         }
     }

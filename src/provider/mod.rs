@@ -170,6 +170,15 @@ impl Provider {
         })
     }
 
+    /// How many servers it has: one a key.
+    #[must_use]
+    pub fn servers(&self) -> usize {
+        match &self.upstream {
+            Upstream::Servers(servers) => servers.len(),
+            Upstream::Demo(_) => 0,
+        }
+    }
+
     /// What its servers speak; none where there are none.
     #[must_use]
     pub fn protocol(&self) -> Option<Protocol> {

@@ -30,6 +30,19 @@ pub enum Standing {
     Benched(u64),
 }
 
+/// A change that the operator should hear of: it lasts, or somebody has to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A deployment that was well has failed this often in a row.
+    Fails(u32),
+    /// A key that was taken before is not any more; it is left alone for so many milliseconds.
+    Refused(u64),
+    /// A deployment is so slow beside the others that it is benched.
+    Slow,
+    /// It answers again, after one of those.
+    Back,
+}
+
 /// One deployment.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
@@ -48,11 +61,12 @@ struct Slot {
 
 impl Slot {
     /// It said no, which is an answer.
-    const fn answered(&mut self) {
+    fn answered(&mut self) -> Option<Turn> {
         self.failures = 0;
-        if self.slow.is_none() {
-            self.open = None;
+        if self.slow.is_some() {
+            return None;
         }
+        self.open.take().map(|_| Turn::Back)
     }
 }
 
@@ -150,32 +164,36 @@ impl Health {
     }
 
     /// `deployment` has answered as it should.
-    pub fn succeeded(&mut self, deployment: &Deployment) {
-        if let Some(key) = self.keys.get_mut(deployment.key) {
-            *key = 0;
-        }
+    pub fn succeeded(&mut self, deployment: &Deployment) -> Option<Turn> {
+        let key = self.keys.get_mut(deployment.key).map(std::mem::take);
+        let mut back = key.is_some_and(|until| until > 0);
         if let Some(slot) = self.slot(deployment) {
             (slot.failures, slot.limited) = (0, 0);
             if slot.slow.is_none_or(|limit| slot.latency.last() <= limit) {
+                back |= slot.open.is_some();
                 (slot.open, slot.slow) = (None, None);
             }
         }
+        back.then_some(Turn::Back)
     }
 
     /// It has not, and this is whose fault it is.
-    pub fn failed(&mut self, deployment: &Deployment, blame: Blame, now: u64) {
+    pub fn failed(&mut self, deployment: &Deployment, blame: Blame, now: u64) -> Option<Turn> {
+        let mut turn = None;
         if let Blame::Key(rest) = blame
             && let Some(key) = self.keys.get_mut(deployment.key)
         {
+            turn = (*key == 0).then_some(Turn::Refused(rest));
             *key = (*key).max(now + rest.saturating_mul(1000));
         }
-        let Some(slot) = self.slot(deployment) else { return };
+        let slot = self.slot(deployment)?;
         match blame {
             // Whoever can say no is there.
-            Blame::Nobody | Blame::Key(_) => slot.answered(),
+            Blame::Nobody | Blame::Key(_) => turn = turn.or(slot.answered()),
             Blame::Deployment => {
                 slot.failures = slot.failures.saturating_add(1);
                 if slot.failures >= FAILURES || slot.open.is_some() {
+                    turn = slot.open.is_none().then_some(Turn::Fails(slot.failures));
                     slot.open = Some(now + COOL);
                 }
             }
@@ -184,18 +202,20 @@ impl Health {
                 let rest = wait.map_or(own, |millis| millis.saturating_mul(1000));
                 slot.rests = slot.rests.max(now + rest);
                 slot.limited = slot.limited.saturating_add(1);
-                slot.answered();
+                turn = slot.answered();
             }
         }
+        turn
     }
 
     /// `deployment` is far slower than the others: it is benched until a probe takes less than
     /// `limit` microseconds.
-    pub fn bench_slow(&mut self, deployment: &Deployment, limit: u64, now: u64) {
-        if let Some(slot) = self.slot(deployment) {
-            (slot.open, slot.slow) = (Some(now + COOL), Some(limit));
-            slot.latency.forget();
-        }
+    pub fn bench_slow(&mut self, deployment: &Deployment, limit: u64, now: u64) -> Option<Turn> {
+        let slot = self.slot(deployment)?;
+        let turn = slot.open.is_none().then_some(Turn::Slow);
+        (slot.open, slot.slow) = (Some(now + COOL), Some(limit));
+        slot.latency.forget();
+        turn
     }
 
     /// The budget of a pool.

@@ -29,6 +29,7 @@ pub use gate::Bounds;
 pub use gate::Gate;
 pub use health::Health;
 pub use health::Standing;
+pub use health::Turn;
 pub use journey::Journey;
 pub use journey::Next;
 pub use latency::Latency;

@@ -15,6 +15,7 @@ use crate::route::Offer;
 use crate::route::Standing;
 use crate::route::Strategy;
 use crate::route::Table;
+use crate::route::Turn;
 use crate::route::View;
 use crate::route::first;
 
@@ -155,6 +156,27 @@ fn a_bad_key_is_left_alone_for_all_models() {
     assert_eq!(health.standing(&n.deployments[1], 1), Standing::Ready);
     health.succeeded(&n.deployments[0]);
     assert_eq!(health.standing(&m.deployments[0], 2), Standing::Ready);
+}
+
+#[test]
+fn operators_hear_of_each_turn_once() {
+    let table = three();
+    let (mut health, a) = (health(&table), &find(&table, "m").pool.deployments[0]);
+    let fails = |health: &mut Health| health.failed(a, Blame::Deployment, 0);
+    assert_eq!((0..4).find_map(|_| fails(&mut health)), None);
+    assert_eq!(fails(&mut health), Some(Turn::Fails(5)));
+    assert_eq!(fails(&mut health), None, "it was told");
+    assert_eq!(health.succeeded(a), Some(Turn::Back));
+    assert_eq!(health.succeeded(a), None);
+    // Whoever says no is there again too.
+    assert!((0..5).any(|_| fails(&mut health).is_some()));
+    assert_eq!(health.failed(a, Blame::Nobody, 0), Some(Turn::Back));
+    let key = refused(Class::Unauthorized).remedy().blame;
+    assert_eq!(health.failed(a, key, 0), Some(Turn::Refused(30_000)));
+    assert_eq!(health.failed(a, key, 31 * SECOND), None, "a probe that failed");
+    assert_eq!(health.succeeded(a), Some(Turn::Back));
+    assert_eq!(health.bench_slow(a, 1, 0), Some(Turn::Slow));
+    assert_eq!(health.bench_slow(a, 1, 0), None);
 }
 
 #[test]

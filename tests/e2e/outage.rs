@@ -96,6 +96,33 @@ fn a_clients_fault_goes_upstream_once_and_benches_nobody() {
     assert!((10..=60).contains(&of_a), "a third goes to each: {of_a}");
 }
 
+#[test]
+fn the_log_tells_once_who_fails_and_that_he_is_back() {
+    let _turn = Turn::shared();
+    let well = Arc::new(AtomicBool::new(false));
+    let state = Arc::clone(&well);
+    let upstream = Upstream::start(move |_| {
+        if state.load(Ordering::SeqCst) {
+            return Script::json(200, fixtures::COMPLETION);
+        }
+        Script::json(503, "{\"error\":{\"message\":\"down\"}}")
+    });
+    let gateway = Gateway::start(&Setup::new(&upstream.base_url()).shards(1));
+    let ask = || Req::chat(fixtures::ask("real-model", false, ""));
+    let mut client = gateway.client();
+    for _ in 0..12 {
+        assert_eq!(client.ask(&ask()).status(), 503);
+    }
+    let line = gateway.wait_log("failures in a row");
+    assert!(line.contains("provider mock, model real-model: 5 failures in a row"), "{line}");
+    assert!(line.contains("the last: status 503 (shard 0)"), "{line}");
+    well.store(true, Ordering::SeqCst);
+    assert_eq!(client.ask(&ask()).status(), 200);
+    gateway.wait_log("provider mock, model real-model: answers again (shard 0)");
+    let told = gateway.log().iter().filter(|line| line.contains("in a row")).count();
+    assert_eq!(told, 1);
+}
+
 /// The usual answer after so many milliseconds.
 fn after(millis: u64) -> Script {
     let mut script = Script::default().pause(millis);
