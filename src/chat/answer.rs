@@ -1,5 +1,6 @@
 //! A whole answer, and putting events together into one.
 
+use crate::chat::Protocol;
 use crate::chat::Usage;
 use crate::chat::event::Citation;
 use crate::chat::event::Event;
@@ -8,6 +9,7 @@ use crate::chat::event::Sink;
 use crate::chat::event::Start;
 use crate::chat::failure::Failure;
 use crate::chat::request::Extra;
+use crate::chat::request::Media;
 use crate::chat::request::Signature;
 use crate::chat::text::Arguments;
 use crate::chat::text::Json;
@@ -44,6 +46,9 @@ pub struct Choice<'a> {
     pub logprobs: Vec<Json<'a>>,
     /// What only one protocol has words for.
     pub extra: Vec<Extra<'a>>,
+    /// What the model made beside what it said, and in which protocol it came. That one's own words
+    /// for it stand in `extra`.
+    pub media: Vec<(Protocol, Media<'a>)>,
 }
 
 /// A part of what was said.
@@ -284,6 +289,12 @@ impl<'a> Sink<'a> for Fold<'a> {
                 }
             }
             Event::Citation { choice, citation } => self.citation(choice, citation),
+            Event::Media { choice, by, media } => {
+                let at = self.place(choice);
+                if let Some(choice) = self.answer.choices.get_mut(at) {
+                    choice.media.push((by, media));
+                }
+            }
             Event::Extra { choice, extra } => self.extra(choice, extra),
             Event::Finish { choice, reason } => self.finish(choice, reason),
             Event::Usage(usage) => self.answer.usage = Some(usage),

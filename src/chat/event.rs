@@ -1,9 +1,11 @@
 //! What a model says, piece by piece, in no provider's words. A whole answer is the same pieces,
 //! each whole; [`Fold`](crate::chat::Fold) puts pieces together again.
 
+use crate::chat::Protocol;
 use crate::chat::Usage;
 use crate::chat::failure::Failure;
 use crate::chat::request::Extra;
+use crate::chat::request::Media;
 use crate::chat::request::Signature;
 use crate::chat::text::Arguments;
 use crate::chat::text::Json;
@@ -99,6 +101,16 @@ pub enum Event<'a> {
         choice: u32,
         /// The source.
         citation: Citation<'a>,
+    },
+    /// An image, a sound or a film that the model made, whole. It comes behind an
+    /// [`Event::Extra`] that tells the same in the words of its own protocol.
+    Media {
+        /// Of which choice.
+        choice: u32,
+        /// The protocol it came in.
+        by: Protocol,
+        /// What was made.
+        media: Media<'a>,
     },
     /// What only one protocol has words for. Of a choice, or of the answer as such.
     Extra {
@@ -237,6 +249,7 @@ impl Event<'_> {
             | Self::CallStart { .. }
             | Self::CallEnd { .. }
             | Self::Citation { .. }
+            | Self::Media { .. }
             | Self::Finish { .. }
             | Self::Usage(_)
             | Self::Failure(_)
@@ -273,6 +286,9 @@ impl Event<'_> {
             }
             Self::Citation { choice, citation } => {
                 Event::Citation { choice, citation: citation.into_owned() }
+            }
+            Self::Media { choice, by, media } => {
+                Event::Media { choice, by, media: media.into_owned() }
             }
             Self::Extra { choice, extra } => Event::Extra { choice, extra: extra.into_owned() },
             Self::Finish { choice, reason } => {

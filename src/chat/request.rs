@@ -411,6 +411,25 @@ impl Request<'_> {
     }
 }
 
+impl Media<'_> {
+    /// The same on its own.
+    #[must_use]
+    pub fn into_owned(self) -> Media<'static> {
+        Media {
+            kind: self.kind,
+            source: match self.source {
+                Source::Base64(data) => Source::Base64(data.into_owned()),
+                Source::Plain(text) => Source::Plain(text.into_owned()),
+                Source::Url(url) => Source::Url(url.into_owned()),
+                Source::File(by, id) => Source::File(by, id.into_owned()),
+            },
+            mime: self.mime.map(Text::into_owned),
+            detail: self.detail.map(Text::into_owned),
+            name: self.name.map(Text::into_owned),
+        }
+    }
+}
+
 impl Signature<'_> {
     /// The same on its own.
     #[must_use]

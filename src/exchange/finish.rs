@@ -34,6 +34,7 @@ use crate::protocol::anthropic;
 use crate::protocol::any;
 use crate::protocol::any::Writer;
 use crate::protocol::given::Given;
+use crate::protocol::left_out;
 use crate::protocol::openai;
 use crate::provider::Operation;
 use crate::route::Fault;
@@ -122,7 +123,7 @@ fn usage(protocol: Protocol, x: &Exchange<'_>, body: &[u8]) -> Result<Option<Usa
 
 /// Writes an upstream's answer anew for a client of another protocol.
 fn across_whole(
-    x: &Exchange<'_>,
+    x: &mut Exchange<'_>,
     across: Across,
     prepared: &mut Prepared<'_>,
     record: &Record,
@@ -150,6 +151,7 @@ fn across_whole(
         let given = prepared.given.as_mut();
         across.write_stream(start, body, given, &mut out).map_err(|error| not_valid(&error))?;
     } else {
+        left_out::note(across.client, &answer, &mut x.reply.losses);
         across.write(&answer, &mut out);
     }
     Ok((out, answer.usage))

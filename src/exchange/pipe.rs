@@ -86,7 +86,8 @@ impl Seen {
             | Event::Thinking { .. }
             | Event::Redacted { .. }
             | Event::CallStart { .. }
-            | Event::CallArguments { .. } => {
+            | Event::CallArguments { .. }
+            | Event::Media { .. } => {
                 self.content_events += 1;
                 self.content = true;
                 self.calls |= matches!(event, Event::CallStart { .. });
@@ -160,6 +161,7 @@ const fn is_signed(event: &Event<'_>) -> bool {
         | Event::CallEnd { .. }
         | Event::Logprobs { .. }
         | Event::Citation { .. }
+        | Event::Media { .. }
         | Event::Extra { .. }
         | Event::Finish { .. }
         | Event::Usage(_)

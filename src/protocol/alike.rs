@@ -62,6 +62,7 @@ impl Alike {
             | Event::CallEnd { .. }
             | Event::Logprobs { .. }
             | Event::Citation { .. }
+            | Event::Media { .. }
             | Event::Extra { .. }
             | Event::Finish { .. }
             | Event::Usage(_)

@@ -107,6 +107,7 @@ impl<'a, S: Sink<'a> + ?Sized> Sink<'a> for Before<'_, S> {
             | Event::Redacted { .. }
             | Event::Logprobs { .. }
             | Event::Citation { .. }
+            | Event::Media { .. }
             | Event::Extra { .. }
             | Event::Finish { .. }
             | Event::Usage(_)

@@ -25,6 +25,7 @@ mod described;
 mod fields;
 pub mod gemini;
 pub mod given;
+pub mod left_out;
 pub mod ollama;
 pub mod openai;
 pub mod ours;

@@ -109,6 +109,7 @@ fn events(protocol: Protocol, bytes: &[u8]) -> Vec<String> {
 fn data(protocol: Protocol, event: &str, end: &str) -> String {
     let lines: Vec<&str> = event.split(end).collect();
     let (name, data) = match *lines.as_slice() {
+        [comment] if comment.starts_with(": ") => return pretty::quoted(comment),
         [data] => (None, data),
         [name, data] => (name.strip_prefix("event: "), data),
         _ => panic!("{event:?} is no event of ours"),

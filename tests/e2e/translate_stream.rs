@@ -167,3 +167,32 @@ fn a_client_that_leaves_a_translated_stream_takes_the_upstream_with_it() {
     assert_eq!(record["outcome"], "client_gone");
     assert_eq!(record["completion_tokens"], 1, "{record}");
 }
+
+#[test]
+fn an_image_that_a_model_makes_reaches_the_client_or_is_told() {
+    const WHOLE: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Here:"},
+        {"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}},
+        {"inlineData":{"mimeType":"audio/wav","data":"UklGRg=="}}]},"finishReason":"STOP"}]}"#;
+    let lab = kinds(|seen| {
+        if seen.head.start.contains(":generateContent") {
+            return Script::json(200, WHOLE);
+        }
+        Script::stream(&[format!("data: {}\r\n\r\n", WHOLE.replace('\n', ""))])
+    });
+    let model = "gem/gemini-2.5-flash-image";
+    let image = json!([{"type": "image_url",
+        "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]);
+    let answer = lab.ask(&ask(model, json!({})));
+    assert_eq!(answer.json()["choices"][0]["message"]["images"], image);
+    assert_eq!(answer.head.get("x-crabllm-dropped"), Some("answer.audio"));
+    let stream = lab.ask(&ask(model, json!({"stream": true}))).text();
+    let mut chunks = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    let told = chunks.find(|chunk| chunk.contains("images")).expect("a chunk with images");
+    let told: Value = serde_json::from_str(told).expect("JSON");
+    assert_eq!(told["choices"][0]["delta"]["images"], image);
+    assert!(stream.contains("\n: answer.audio is left out"), "{stream}");
+    let answer = lab.ask(&message(model, json!({})));
+    assert_eq!(answer.head.get("x-crabllm-dropped"), Some("answer.image, answer.audio"));
+    let stream = lab.ask(&message(model, json!({"stream": true}))).text();
+    assert!(stream.contains("\n: answer.image is left out"), "{stream}");
+}

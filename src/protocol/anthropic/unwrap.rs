@@ -90,6 +90,7 @@ impl Unwrap {
             | Event::Redacted { .. }
             | Event::Logprobs { .. }
             | Event::Citation { .. }
+            | Event::Media { .. }
             | Event::Extra { .. }
             | Event::Finish { .. }
             | Event::Usage(_)

@@ -24,11 +24,13 @@ use crate::codec::json::Value;
 use crate::protocol::Garbage;
 use crate::protocol::Seed;
 use crate::protocol::bedrock::extra;
+use crate::protocol::bedrock::media;
 use crate::protocol::bedrock::name;
 use crate::protocol::bedrock::names;
 use crate::protocol::bedrock::read_stop;
 use crate::protocol::bedrock::read_usage;
 use crate::protocol::bedrock::request;
+use crate::protocol::bedrock::request::blocks;
 use crate::protocol::bedrock::signature;
 use crate::protocol::bedrock::stop_word;
 use crate::protocol::bedrock::write_usage;
@@ -143,7 +145,12 @@ fn read_block<'a>(
             let list = value.get("citations").into_iter().flat_map(Value::elements);
             list.for_each(|citation| sink.event(read_citation(citation)));
         }
-        _ => sink.event(other()),
+        key => {
+            sink.event(other());
+            if let Some(media) = media::kind(key).and_then(|kind| blocks::made(kind, value)) {
+                sink.event(Event::Media { choice: CHOICE, by: Protocol::Bedrock, media });
+            }
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::chat::Extra;
 use crate::chat::Failure;
 use crate::chat::Finish;
 use crate::chat::Json;
+use crate::chat::Media;
 use crate::chat::Protocol;
 use crate::chat::Sink;
 use crate::chat::Start;
@@ -24,6 +25,7 @@ use crate::protocol::gemini::part;
 use crate::protocol::gemini::part::Data;
 use crate::protocol::gemini::reason;
 use crate::protocol::gemini::reason::Reason;
+use crate::protocol::gemini::request::media;
 use crate::protocol::gemini::sources;
 use crate::protocol::gemini::usage;
 
@@ -300,6 +302,9 @@ impl Reading {
             Data::Inline(_) | Data::File(_) | Data::Response(_) | Data::Other(_) => {
                 let extra = own(PARTS, Json::of(value));
                 sink.event(Event::Extra { choice: Some(choice), extra });
+                if let Some(media) = made(&raw.data) {
+                    sink.event(Event::Media { choice, by: Protocol::Gemini, media });
+                }
             }
         }
         Ok(())
@@ -333,6 +338,16 @@ impl Reading {
         sink.event(Event::End);
         self.done = true;
         Ok(())
+    }
+}
+
+/// The medium that a part is, if it is one. What it says beside that is its own protocol's.
+fn made<'a>(data: &Data<'a>) -> Option<Media<'a>> {
+    let mut more = Vec::new();
+    match data {
+        Data::Inline(blob) => media::inline(*blob, &mut more).ok(),
+        Data::File(file) => media::file(*file, &mut more).ok(),
+        Data::Text(_) | Data::Call(_) | Data::Response(_) | Data::Other(_) => None,
     }
 }
 

@@ -256,6 +256,8 @@ impl Writer {
                     sources::write(std::iter::once(citation), out);
                 });
             }
+            // Those of our own stand in the part that came before.
+            Event::Media { .. } => {}
             Event::Extra { choice, extra } => self.extra(*choice, extra, out),
             Event::Finish { choice, reason } => {
                 self.ending(*choice, |ending| ending.finish = Some(reason.clone().into_owned()));

@@ -141,6 +141,7 @@ impl Writer {
             Event::CallArguments { choice: 0, call, piece } => self.arguments(*call, piece),
             Event::CallEnd { choice: 0, call } => self.close(*call as usize, out),
             Event::Logprobs { choice: 0, value } => self.logprobs(value, out),
+            Event::Media { .. } => {}
             Event::Extra { choice, extra } => self.extra(*choice, extra),
             Event::Finish { choice: 0, reason } => {
                 (0..self.calls.len()).for_each(|call| self.close(call, out));

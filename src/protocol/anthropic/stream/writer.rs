@@ -23,6 +23,7 @@ use crate::protocol::anthropic::signature;
 use crate::protocol::anthropic::usage;
 use crate::protocol::anthropic::write_citation;
 use crate::protocol::anthropic::write_stop;
+use crate::protocol::left_out;
 
 /// How an event with more of a block begins, up to the block's number.
 const DELTA: &[u8] =
@@ -128,6 +129,7 @@ impl Writer {
             Event::CallArguments { .. }
             | Event::CallEnd { .. }
             | Event::Logprobs { .. }
+            | Event::Media { .. }
             | Event::Start(_)
             | Event::Finish { .. }
             | Event::Usage(_)
@@ -197,6 +199,7 @@ impl Writer {
             Event::Citation { choice: 0, citation } => {
                 self.citation(out, |out| write_citation(citation, out));
             }
+            Event::Media { media, .. } => left_out::comment(media, out),
             Event::Extra { choice, extra } if is_own(extra) => self.own(*choice, extra, out),
             Event::Finish { choice: 0, reason } => self.finish = Some(reason.clone().into_owned()),
             Event::Usage(usage) => self.usage = *usage,

@@ -5,6 +5,7 @@ use crate::chat::Cache;
 use crate::chat::Call;
 use crate::chat::CallResult;
 use crate::chat::Content;
+use crate::chat::Extra;
 use crate::chat::Json;
 use crate::chat::Media;
 use crate::chat::MediaKind;
@@ -95,7 +96,8 @@ fn block<'a>(
             Some(Part::text(Text::plain(text)))
         }
         (key, _) => match media::kind(key) {
-            Some(kind) => read_media(kind, value)?,
+            Some(kind) => read_media(kind, value)?
+                .map(|(media, extra)| Part { extra, ..Part::new(Content::Media(media)) }),
             None => None,
         },
     };
@@ -209,8 +211,16 @@ fn rests_on_ours(sources: Value<'_>) -> bool {
     sources.kind() == JsonKind::Array && sources.elements().all(ours)
 }
 
-/// Media; none if their source has no place in the vocabulary.
-fn read_media(kind: MediaKind, value: Value<'_>) -> Result<Option<Part<'_>>, Fault> {
+/// What a model made, if it can be told elsewhere.
+pub(in crate::protocol::bedrock) fn made(kind: MediaKind, value: Value<'_>) -> Option<Media<'_>> {
+    read_media(kind, value).ok()?.map(|(media, _kept)| media)
+}
+
+/// Media, and what only Converse says of them; none if their source has no place in the vocabulary.
+fn read_media(
+    kind: MediaKind,
+    value: Value<'_>,
+) -> Result<Option<(Media<'_>, Vec<Extra<'_>>)>, Fault> {
     let (mut source, mut mime, mut title) = (None, None, None);
     let mut kept = Vec::new();
     for member in value.members().filter(|member| !member.value.is_null()) {
@@ -240,10 +250,7 @@ fn read_media(kind: MediaKind, value: Value<'_>) -> Result<Option<Part<'_>>, Fau
     if mime.is_none() && matches!(source, Source::Base64(_)) {
         return Ok(None);
     }
-    let media = Media { kind, source, mime, detail: None, name: title };
-    let mut part = Part::new(Content::Media(media));
-    part.extra = kept;
-    Ok(Some(part))
+    Ok(Some((Media { kind, source, mime, detail: None, name: title }, kept)))
 }
 
 /// A signature of Gemini's is one of a call, which has no place for it in this format: it stands in an

@@ -1,6 +1,6 @@
 //! Requests of Converse and ConverseStream.
 
-mod blocks;
+pub(super) mod blocks;
 mod options;
 mod parts;
 mod read;

@@ -101,6 +101,7 @@ impl Writer {
             Event::CallArguments { .. }
             | Event::CallEnd { .. }
             | Event::Logprobs { .. }
+            | Event::Media { .. }
             | Event::Start(_)
             | Event::Finish { .. }
             | Event::Usage(_)
@@ -189,6 +190,7 @@ impl Writer {
             | Event::CallEnd { .. }
             | Event::Logprobs { .. }
             | Event::Citation { .. }
+            | Event::Media { .. }
             | Event::Extra { .. }
             | Event::Finish { .. } => {}
         }

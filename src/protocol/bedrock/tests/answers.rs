@@ -454,3 +454,22 @@ fn an_answer_of_another_protocol_is_said_too() {
     assert!(matches!(call.content, Content::Call(_)));
     assert_eq!(call.signature, Some(signature(Protocol::Gemini)));
 }
+
+#[test]
+fn what_a_model_makes_is_told_twice() {
+    let image = r#"{"image":{"format":"png","source":{"bytes":"AAAA"}}}"#;
+    let body = format!(
+        r#"{{"output":{{"message":{{"role":"assistant","content":[{image},{{"image":{{"format":"png"}}}}]}}}},
+            "stopReason":"end_turn","usage":{{"inputTokens":1,"outputTokens":2}}}}"#
+    );
+    let answer = whole(&body);
+    let [(by, media)] = answer.choices[0].media.as_slice() else { panic!("{answer:?}") };
+    assert_eq!((*by, media.kind), (Protocol::Bedrock, MediaKind::Image));
+    assert_eq!(media.source, Source::Base64(Text::plain("AAAA")));
+    assert_eq!(media.mime, Some(Text::plain("image/png")));
+    // Its own protocol's words, the one without a source too, come back once.
+    let mut out = Vec::new();
+    response::write(&answer, Seed::default(), &mut out);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!((out.matches(image).count(), out.matches("image").count()), (1, 2), "{out}");
+}

@@ -13,7 +13,7 @@ use crate::protocol::gemini::names;
 use crate::protocol::gemini::request::write_media;
 
 /// Reads media that are here.
-pub(super) fn inline<'a>(
+pub(in crate::protocol::gemini) fn inline<'a>(
     blob: Value<'a>,
     extra: &mut Vec<Extra<'a>>,
 ) -> Result<Media<'a>, &'static str> {
@@ -51,7 +51,7 @@ fn standard(data: Text<'_>) -> Text<'_> {
 }
 
 /// Reads media that are elsewhere.
-pub(super) fn file<'a>(
+pub(in crate::protocol::gemini) fn file<'a>(
     file: Value<'a>,
     extra: &mut Vec<Extra<'a>>,
 ) -> Result<Media<'a>, &'static str> {

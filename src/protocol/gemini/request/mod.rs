@@ -2,7 +2,7 @@
 
 mod config;
 mod contents;
-mod media;
+pub(super) mod media;
 mod read;
 mod runs;
 mod thinking;

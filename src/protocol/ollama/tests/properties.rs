@@ -230,7 +230,7 @@ prop_compose! {
         let parts = thought.into_iter().chain(content).chain(calls).collect();
         let usage =
             usage.map(|(prompt, completion)| Usage { prompt, completion, ..Usage::default() });
-        let choice = Choice { parts, finish: Some(finish), logprobs, extra: of_choice };
+        let choice = Choice { parts, finish: Some(finish), logprobs, extra: of_choice, media: Vec::new() };
         let start = Start { model, created: Some(created), ..Start::default() };
         Answer { start, choices: vec![choice], usage, extra, failure: None, complete: true }
     }

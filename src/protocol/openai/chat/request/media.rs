@@ -252,7 +252,11 @@ fn default_name(mime: Option<&Text<'_>>) -> &'static [u8] {
     }
 }
 
-fn write_data_url(mime: Option<&Text<'_>>, data: &Text<'_>, out: &mut Vec<u8>) {
+pub(in crate::protocol::openai::chat) fn write_data_url(
+    mime: Option<&Text<'_>>,
+    data: &Text<'_>,
+    out: &mut Vec<u8>,
+) {
     out.reserve(data.raw().len() + 64);
     out.extend_from_slice(b"\"data:");
     out.extend_from_slice(mime.map_or(b"application/octet-stream", Text::raw));

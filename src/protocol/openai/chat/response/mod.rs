@@ -1,13 +1,16 @@
 //! Whole answers.
 
+mod images;
 mod read;
 mod said;
 mod write;
 
+pub use images::shows;
 pub use read::read;
 pub use write::write;
 pub use write::write_older;
 
+pub(super) use images::write as write_images;
 pub(super) use read::made_id;
 pub(super) use read::seconds;
 pub(super) use said::Call;

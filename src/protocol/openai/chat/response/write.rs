@@ -15,6 +15,7 @@ use crate::codec::json::Kind as JsonKind;
 use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::protocol::Seed;
+use crate::protocol::openai::chat::response::images::write as write_images;
 use crate::protocol::openai::chat::response::read::made_id;
 use crate::protocol::openai::chat::response::said::finish_word;
 use crate::protocol::openai::chat::usage;
@@ -134,6 +135,7 @@ fn said(choice: &Choice<'_>, at: usize, form: Form, message: &mut Object<'_>) {
         }
         out.push(b']');
     }
+    write_images(choice.media.iter().map(|(_, media)| media), message);
     if form.older {
         first_call(parts, message);
     } else if has_calls {

@@ -10,6 +10,7 @@ use crate::chat::Usage;
 use crate::codec::json;
 use crate::codec::json::Object;
 use crate::protocol::Seed;
+use crate::protocol::left_out;
 use crate::protocol::openai::chat::error;
 use crate::protocol::openai::chat::response;
 use crate::protocol::openai::chat::usage;
@@ -118,6 +119,10 @@ impl Writer {
                 response::write_citation(citation, out);
                 out.push(b']');
             }),
+            Event::Media { choice, media, .. } if response::shows(media) => {
+                self.delta(*choice, out, |delta| response::write_images([media], delta));
+            }
+            Event::Media { media, .. } => left_out::comment(media, out),
             Event::Extra { extra, .. } if extra.by != Protocol::Openai => {}
             Event::Extra { choice: Some(choice), extra }
                 if response::is_in_message(&extra.name) =>

@@ -314,7 +314,7 @@ fn any_choice() -> impl Strategy<Value = Choice<'static>> {
             let calls = parts.iter().any(|part| matches!(part, Said::Call { .. }));
             let stopped = reason == Finish::Stop && calls;
             let finish = Some(if stopped { Finish::Calls } else { reason });
-            Choice { parts, finish, logprobs, extra }
+            Choice { parts, finish, logprobs, extra, media: Vec::new() }
         },
     )
 }
