@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
@@ -38,11 +39,25 @@ const OTHER_DESCRIPTORS: u64 = 128;
 /// Connections where nothing else sets a bound.
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
+/// The signals that end the gateway. A terminal that goes away asks for no other end than the rest.
+const ENDINGS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
 /// How often signals and notices are looked for.
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// Notices that wait to be logged; more are dropped.
 const NOTICES: usize = 64;
+
+/// How a wait for the shards was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// They have ended.
+    All,
+    /// The time was up.
+    Late,
+    /// A signal said not to wait.
+    Signal,
+}
 
 /// What a configuration comes to before anything starts.
 type Compiled = (Arc<Snapshot>, Option<Arc<ServerConfig>>);
@@ -62,7 +77,7 @@ struct Shards {
 /// # Errors
 /// Why it cannot start.
 pub fn run(config: &Config, env: &Env) -> Result<(), String> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
+    let mut signals = Signals::new(ENDINGS).map_err(|error| error.to_string())?;
     let resources = resources::raise();
     tracing::info!(
         "limits: {} open files, {} bytes of locked memory",
@@ -77,10 +92,15 @@ pub fn run(config: &Config, env: &Env) -> Result<(), String> {
     wait(&mut signals, &shards)?;
     tracing::info!("draining: {} s for what is under way", config.shutdown_timeout.as_secs());
     shards.tell(Stop::Drain);
-    if !shards.ended_within(config.shutdown_timeout, &mut signals) {
-        tracing::warn!("shutdown_timeout is over: ending what is left");
+    let why = match shards.wait_end(config.shutdown_timeout, &mut signals) {
+        End::All => None,
+        End::Late => Some("shutdown_timeout is over"),
+        End::Signal => Some("a second signal came"),
+    };
+    if let Some(why) = why {
+        tracing::warn!("{why}: ending what is left");
         shards.tell(Stop::Kill);
-        shards.ended_within(Duration::from_secs(2), &mut signals);
+        shards.wait_end(Duration::from_secs(2), &mut signals);
     }
     shards.log_notices();
     let totals = log.finish();
@@ -233,17 +253,20 @@ impl Shards {
         }
     }
 
-    /// Whether every shard ended in time; a second signal ends the wait.
-    fn ended_within(&self, time: Duration, signals: &mut Signals) -> bool {
+    /// Waits until every shard has ended, for so long at most, or until another signal comes.
+    fn wait_end(&self, time: Duration, signals: &mut Signals) -> End {
         const STEP: Duration = Duration::from_millis(5);
         let mut left = time.as_millis() / STEP.as_millis();
         while !self.threads.iter().all(JoinHandle::is_finished) {
-            if left == 0 || signals.pending().next().is_some() {
-                return false;
+            if left == 0 {
+                return End::Late;
+            }
+            if signals.pending().next().is_some() {
+                return End::Signal;
             }
             left -= 1;
             thread::park_timeout(STEP);
         }
-        true
+        End::All
     }
 }

@@ -72,7 +72,7 @@ fn begin_stream(lab: &Lab, id: &str) -> Client {
 
 #[test]
 fn running_streams_finish_and_the_process_ends_well() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         assert_within(Duration::from_secs(2), "nothing was left to wait for", || {
             let gate = Gate::default();
             let mut lab = gated(&gate, "30");
@@ -185,6 +185,20 @@ fn what_outlives_the_grace_is_broken_off_honestly() {
         gate.open();
         took
     });
+}
+
+#[test]
+fn a_second_signal_ends_the_wait() {
+    let gate = Gate::default();
+    let mut lab = gated(&gate, "30");
+    let mut client = begin_stream(&lab, &fresh_id("second"));
+    lab.gateway.signal(Signal::TERM);
+    lab.gateway.wait_log("draining");
+    lab.gateway.signal(Signal::INT);
+    lab.gateway.wait_log("a second signal came: ending what is left");
+    assert!(client.until("\n\n").starts_with("data: {\"error\""));
+    assert_eq!(lab.gateway.wait_exit(DEADLINE).expect("an end").code(), Some(0));
+    gate.open();
 }
 
 #[test]
