@@ -173,8 +173,11 @@ fn forget_forms(chat: &mut Chat<'_>) {
 
 /// A client that wants all or nothing is told what would be lost.
 pub fn check(request: &Request, losses: &Losses) -> Result<(), Error> {
-    let strict = request.known(Known::XCrabllmStrict);
-    if losses.is_empty() || !strict.is_some_and(|value| value.eq_ignore_ascii_case(b"true")) {
+    let strict = match request.known(Known::XCrabllmStrict) {
+        Some(value) => is_strict(value)?,
+        None => false,
+    };
+    if losses.is_empty() || !strict {
         return Ok(());
     }
     let mut names = Vec::new();
@@ -182,6 +185,15 @@ pub fn check(request: &Request, losses: &Losses) -> Result<(), Error> {
     let names = String::from_utf8_lossy(&names).into_owned();
     let message = format!("this model's provider cannot be told: {names} (x-crabllm-strict)");
     Err(Error::new(Kind::BadRequest, message))
+}
+
+/// What `x-crabllm-strict` says. Who is not understood would think that nothing can be lost.
+fn is_strict(value: &[u8]) -> Result<bool, Error> {
+    match &*value.trim_ascii().to_ascii_lowercase() {
+        b"true" | b"1" => Ok(true),
+        b"false" | b"0" => Ok(false),
+        _ => Err(Error::new(Kind::BadRequest, "`x-crabllm-strict` must be true or false")),
+    }
 }
 
 /// Whether the writer asked for a form by a call, having no other way.

@@ -127,10 +127,19 @@ fn what_cannot_be_told_is_named_and_strict_refuses_it() {
     assert_eq!(answer.status(), 200, "{}", answer.text());
     let dropped = answer.head.get("x-crabllm-dropped").expect("a list").to_owned();
     assert!(dropped.contains("seed") && dropped.contains("logit_bias"), "{dropped}");
-    let strict = lab.ask(&request.with("x-crabllm-strict", "true"));
+    let strict = lab.ask(&request.clone().with("x-crabllm-strict", "true"));
     assert_eq!(strict.status(), 400);
     assert!(strict.json()["error"]["message"].as_str().is_some_and(|text| text.contains("seed")));
     assert_eq!(lab.upstream.requests().len(), 1, "a refused request is not sent");
+    for (value, status) in [("1", 400), ("false", 200), ("yes", 400)] {
+        assert_eq!(
+            lab.ask(&request.clone().with("x-crabllm-strict", value)).status(),
+            status,
+            "{value}"
+        );
+    }
+    let unknown = lab.ask(&ask("claude/c", json!({})).with("x-crabllm-strict", "yes"));
+    assert!(unknown.text().contains("`x-crabllm-strict` must be true or false"));
     let plain = lab.ask(&ask("claude/c", json!({})).with("x-crabllm-strict", "true"));
     assert_eq!((plain.status(), plain.head.get("x-crabllm-dropped")), (200, None));
 }
