@@ -104,7 +104,9 @@ impl Keys {
             Self::Required(callers) => callers,
         };
         let Some(key) = key.filter(|key| !key.is_empty()) else {
-            return Err(refuse("no API key: send it as `Authorization: Bearer KEY`"));
+            return Err(refuse(
+                "no API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`",
+            ));
         };
         let Some(caller) = callers.get(&digest(key)) else {
             return Err(refuse("this API key is not known to the gateway"));

@@ -239,7 +239,8 @@ impl Pipe {
         reply: &Reply,
     ) -> Result<(), Error> {
         let cut = |what: &Garbage| {
-            let message = format!("the provider's stream ended before the answer was: {what}");
+            let message =
+                format!("the provider's stream ended before the answer was complete: {what}");
             Error::new(Kind::UpstreamClosed, message)
         };
         match self {
