@@ -49,6 +49,9 @@ pub(in crate::protocol::gemini) fn members(
     write_config::write(request, target, out, losses)?;
     tier(request, out, losses);
     for extra in &request.extra {
+        if write_config::asks_for_images(extra) {
+            continue;
+        }
         if extra.by != Protocol::Gemini {
             losses.drop_extra(extra);
         } else if nested(extra).is_none() {

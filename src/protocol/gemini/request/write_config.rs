@@ -1,8 +1,11 @@
 //! Writing `generationConfig`.
 
+use crate::chat::Extra;
 use crate::chat::Format;
 use crate::chat::Losses;
+use crate::chat::Protocol;
 use crate::chat::Request;
+use crate::codec::json::Value;
 use crate::error::Error;
 use crate::protocol::Target;
 use crate::protocol::described;
@@ -51,6 +54,9 @@ pub(super) fn write(
         }
         out.push(b']');
     }
+    if request.extra.iter().any(asks_for_images) {
+        out::raw(out, "responseModalities", br#"["TEXT","IMAGE"]"#);
+    }
     format(request, target, out, losses);
     thinking::write(request, target, out, losses);
     extras_in(request, "generationConfig.", out);
@@ -60,6 +66,15 @@ pub(super) fn write(
         out.push(b'}');
     }
     Ok(())
+}
+
+/// Whether it is OpenAI's wish for images beside text, as its look-alikes take it.
+pub(super) fn asks_for_images(extra: &Extra<'_>) -> bool {
+    let value = extra.value.value();
+    let word = |each: Value<'_>, word: &str| each.as_str().is_some_and(|each| each.is(word));
+    (extra.by, &*extra.name) == (Protocol::Openai, "modalities")
+        && value.elements().all(|each| word(each, "text") || word(each, "image"))
+        && value.elements().any(|each| word(each, "image"))
 }
 
 fn sampling(request: &Request<'_>, target: &Target<'_>, out: &mut Vec<u8>, losses: &mut Losses) {

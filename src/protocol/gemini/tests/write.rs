@@ -325,6 +325,21 @@ fn what_is_not_carried_is_told() {
 }
 
 #[test]
+fn a_wish_for_images_is_passed_on() {
+    let wish = |value| {
+        let mut request = request(vec![text(Role::User, "a")]);
+        let (by, name) = (Protocol::Openai, "modalities".into());
+        request.extra.push(Extra { by, name, value: Json::fixed(value) });
+        let (body, losses) = written(&request, &Facts::default()).unwrap();
+        (body.contains(r#""generationConfig":{"responseModalities":["TEXT","IMAGE"]}"#), losses)
+    };
+    assert_eq!(wish(r#"["image","text"]"#), (true, Vec::new()));
+    assert_eq!(wish(r#"["text"]"#), (false, Vec::new()));
+    assert_eq!(wish(r#"["text","audio"]"#), (false, vec!["modalities".to_owned()]));
+    assert_eq!(wish(r#"["image","audio"]"#), (false, vec!["modalities".to_owned()]));
+}
+
+#[test]
 fn members_of_what_is_not_said_are_told() {
     let extra = |by, name: &'static str| Extra { by, name: name.into(), value: Json::fixed("1") };
     let with = |mut turn: Turn<'static>, by, names: [&'static str; 2]| {
