@@ -69,6 +69,9 @@ fn holds_results(turn: &Turn<'_>) -> bool {
     turn.parts.last().is_some_and(|part| matches!(part.content, Content::Result(_)))
 }
 
+/// What is wrong with content that is none.
+const CONTENT: &str = "`content` must be a string or an array";
+
 /// The members of a message that mean something in some role.
 #[derive(Default)]
 struct Message<'a> {
@@ -111,6 +114,9 @@ impl<'a> Message<'a> {
     /// What a person or an operator said.
     #[inline]
     fn said(&mut self, role: Role) -> Result<Turn<'a>, Fault> {
+        if self.content.is_none() {
+            return Err(CONTENT.into());
+        }
         let mut turn = Turn::new(role, self.content()?);
         self.mark_last(&mut turn.parts);
         turn.extra = self.rest();
@@ -176,7 +182,7 @@ impl<'a> Message<'a> {
         } else if content.kind() == JsonKind::Array {
             content.elements().map(read_parts::part).collect()
         } else {
-            Err("`content` must be a string or an array".into())
+            Err(CONTENT.into())
         }
     }
 

@@ -87,6 +87,8 @@ fn nothing_is_read_twice_or_wrong() {
         (talk(r#"{"role":"king","content":"a"}"#), Some("messages")),
         (talk(r#"{"role":"user","content":1}"#), Some("messages")),
         (talk(r#"{"role":"user","content":[1]}"#), Some("messages")),
+        (talk(r#"{"role":"user","content":null}"#), Some("messages")),
+        (talk(r#"{"role":"system"}"#), Some("messages")),
         (talk(r#"{"role":"user","content":[{"type":"text"}]}"#), Some("messages")),
         (talk(r#"{"role":"user","content":[{"type":"image_url"}]}"#), Some("messages")),
         (talk(r#"{"role":"user","content":[{"type":"file","file":{}}]}"#), Some("messages")),
