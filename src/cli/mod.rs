@@ -24,6 +24,7 @@ use crate::config::Env;
 use crate::config::LogLevel;
 use crate::config::Problems;
 use crate::control;
+use crate::runtime::clock::unix_time;
 
 /// Read where `--config` is not given, if it is there.
 const DEFAULT_FILE: &str = "crabllm.toml";
@@ -152,11 +153,20 @@ fn configuration(file: Option<&Path>, env: &Env) -> Result<(Config, Vec<String>)
     let file = file.or_else(|| default.exists().then_some(default));
     match file {
         Some(file) => {
-            let config = config::load(file, env)?;
+            let mut config = config::load(file, env)?;
+            warn_of_expired(&mut config);
             Ok((config, vec![format!("configuration: {}", file.display())]))
         }
         None => Ok(config::from_environment(env)),
     }
+}
+
+/// A key that is of no use any more is not refused: tomorrow's start would fail for no change.
+fn warn_of_expired(config: &mut Config) {
+    let now = unix_time().as_secs();
+    let expired = config.keys.iter().filter(|key| key.expires.is_some_and(|end| end <= now));
+    let lines = expired.map(|key| format!("keys: {:?} has expired", key.name));
+    config.warnings.extend(lines.collect::<Vec<_>>());
 }
 
 /// Lines for people go to standard error; records go to standard output (`control::log`).

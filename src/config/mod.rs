@@ -316,9 +316,9 @@ named! {
         Warn = "warn",
         /// And a line a request.
         Info = "info",
-        /// And decisions.
+        /// The same, and what libraries say of themselves.
         Debug = "debug",
-        /// And everything.
+        /// And all that they say.
         Trace = "trace",
     }
 }

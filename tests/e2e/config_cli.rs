@@ -131,6 +131,16 @@ fn help_and_version_are_there() {
 }
 
 #[test]
+fn a_key_that_has_expired_is_warned_of() {
+    let toml = "[[keys]]\nname = \"old\"\nkey = \"k1\"\nexpires = 2001-01-01T00:00:00Z\n\
+        [[keys]]\nname = \"new\"\nkey = \"k2\"\nexpires = 2999-01-01T00:00:00Z\n";
+    let (output, out, err) = check(toml, &[]);
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains("# warning: keys: \"old\" has expired\n"), "{out}");
+    assert!(!out.contains("\"new\" has expired"), "{out}");
+}
+
+#[test]
 fn check_refuses_what_serve_would() {
     let good = Setup::new("http://127.0.0.1:9/v1").to_toml();
     let ca = "[providers.x]\nkind = \"openai\"\nbase_url = \"https://x\"\nca_file = \"no.pem\"\n";
