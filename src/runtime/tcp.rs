@@ -23,6 +23,8 @@ use rustix::event::PollFd;
 use rustix::event::PollFlags;
 use rustix::event::Timespec;
 use rustix::event::poll;
+use rustix::net::RecvFlags;
+use rustix::net::recv;
 
 use crate::runtime;
 use crate::runtime::beat::Beat;
@@ -166,6 +168,16 @@ impl Tcp {
     pub fn is_quiet(&self) -> bool {
         let wanted = PollFlags::IN | PollFlags::RDHUP;
         self.events(wanted).is_some_and(|events| events.is_empty())
+    }
+
+    /// The next byte that was not read yet, if it has come. It stays unread.
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
+        // SAFETY: the descriptor is open for as long as the stream, which `self` owns.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.stream().as_raw_fd()) };
+        let mut byte = [0];
+        let (read, _len) = recv(fd, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT).ok()?;
+        (read > 0).then_some(byte[0])
     }
 
     /// Which of `wanted`, or of the errors that are always told, hold now. None where the system

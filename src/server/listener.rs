@@ -17,6 +17,7 @@ use socket2::Socket;
 use socket2::Type;
 
 use crate::exchange::core::Core;
+use crate::net::buffers::SMALL;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::runtime;
@@ -44,6 +45,12 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
     retry-after: 1\r\nconnection: close\r\ncontent-length: 124\r\n\r\n\
     {\"error\":{\"message\":\"too many connections (limits.max_connections)\",\"type\":\
     \"server_error\",\"param\":null,\"code\":\"overloaded\"}}";
+
+/// What a client is told that speaks plain HTTP where TLS is spoken.
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\
+    connection: close\r\ncontent-length: 146\r\n\r\n\
+    {\"error\":{\"message\":\"this port speaks HTTPS: write https:// in the address\",\"type\":\
+    \"invalid_request_error\",\"param\":null,\"code\":\"invalid_request\"}}";
 
 /// What the control plane says to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +187,16 @@ async fn welcome(core: Rc<Core>, tcp: Tcp, tls: Option<Arc<ServerConfig>>, _gues
         Some(config) => {
             deadline.set_busy(true);
             deadline.arm(core.snapshot.client.header_timeout);
+            if deadline.limit(pin!(tcp.readable())).await.is_err() {
+                return;
+            }
+            // A handshake begins with 22; requests begin with the name of a method.
+            if tcp.peek().is_some_and(|byte| byte.is_ascii_alphabetic()) {
+                // What was not read when a connection is closed takes its last words with it.
+                let (_read, buf) = tcp.recv(core.buffers.take(SMALL)).await;
+                core.buffers.give(buf);
+                return refuse(tcp, PLAIN).await;
+            }
             // On the heap, so that its room is free again when it is over.
             let handshake = Box::pin(Tls::accept(tcp, config, core.buffers.clone()));
             match deadline.limit(handshake).await {
@@ -193,14 +210,19 @@ async fn welcome(core: Rc<Core>, tcp: Tcp, tls: Option<Arc<ServerConfig>>, _gues
 
 async fn turn_away(tcp: Tcp, tls: bool) {
     if !tls {
-        let _gone = tcp.send(FULL.to_vec(), 0..FULL.len()).await;
-        tcp.shutdown().await;
+        refuse(tcp, FULL).await;
     }
+}
+
+/// Sends one of the answers above, and nothing else.
+async fn refuse(tcp: Tcp, answer: &'static [u8]) {
+    let _gone = tcp.send(answer.to_vec(), 0..answer.len()).await;
+    tcp.shutdown().await;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FULL, bind};
+    use super::{FULL, PLAIN, bind};
 
     #[test]
     fn a_port_in_use_is_not_shared_in_silence() {
@@ -212,9 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn the_canned_answer_has_the_length_it_says() {
-        let text = std::str::from_utf8(FULL).unwrap();
-        let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(text.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+    fn canned_answers_have_the_length_they_say() {
+        for answer in [FULL, PLAIN] {
+            let text = std::str::from_utf8(answer).unwrap();
+            let (_, body) = text.split_once("\r\n\r\n").unwrap();
+            let line = format!("content-length: {}\r\n", body.len());
+            assert!(text.contains(&line), "{line}");
+            assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+        }
     }
 }

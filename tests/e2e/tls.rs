@@ -105,5 +105,8 @@ fn the_gateway_serves_https_itself() {
     assert_eq!(client.ask(&Req::chat(large)).status(), 200);
     let mut bare = gateway.client();
     bare.send(&plain().bytes());
-    assert_ne!(bare.answer().status(), 200, "plain HTTP is not served on a TLS listener");
+    let answer = bare.answer();
+    assert_eq!(answer.status(), 400, "plain HTTP is not served on a TLS listener");
+    assert!(answer.text().contains("this port speaks HTTPS"), "{answer:?}");
+    bare.expect_close();
 }
