@@ -13,7 +13,7 @@ use crate::codec::json::Value;
 use crate::protocol::openai::chat::request::Fault;
 
 /// Reads `image_url`, which some clients send as the address alone.
-pub(super) fn image(value: Value<'_>) -> Result<Media<'_>, Fault> {
+pub(in crate::protocol::openai::chat) fn image(value: Value<'_>) -> Result<Media<'_>, Fault> {
     let (url, detail) = match value.as_str() {
         Some(url) => (Some(url), None),
         None => (value.get("url").and_then(Value::as_str), value.get("detail")),

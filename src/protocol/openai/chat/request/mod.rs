@@ -17,6 +17,7 @@ pub use write::write;
 
 use std::borrow::Cow;
 
+pub(super) use media::image;
 pub(super) use media::write_data_url;
 
 /// What is wrong with a message, without its place.

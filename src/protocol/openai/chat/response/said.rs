@@ -5,11 +5,13 @@ use crate::chat::Citation;
 use crate::chat::Event;
 use crate::chat::Finish;
 use crate::chat::Json;
+use crate::chat::Protocol;
 use crate::chat::Sink;
 use crate::chat::Text;
 use crate::codec::json::Member;
 use crate::codec::json::Value;
 use crate::protocol::openai::chat::extra;
+use crate::protocol::openai::chat::request::image;
 
 /// The members of a message or of a piece of it. Empty ones count as absent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,7 +76,18 @@ impl<'a> Message<'a> {
             if is_carried(&member) {
                 sink.event(Event::Extra { choice: Some(choice), extra: extra(&member) });
             }
+            if member.key.raw() == b"images" {
+                emit_images(member.value, choice, sink);
+            }
         }
+    }
+}
+
+/// Tells of the images that look-alikes of OpenAI's have beside `content`.
+fn emit_images<'a>(list: Value<'a>, choice: u32, sink: &mut (impl Sink<'a> + ?Sized)) {
+    let urls = list.elements().filter_map(|image| image.get("image_url"));
+    for media in urls.filter_map(|url| image(url).ok()) {
+        sink.event(Event::Media { choice, by: Protocol::Openai, media });
     }
 }
 

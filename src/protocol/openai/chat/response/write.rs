@@ -135,7 +135,9 @@ fn said(choice: &Choice<'_>, at: usize, form: Form, message: &mut Object<'_>) {
         }
         out.push(b']');
     }
-    write_images(choice.media.iter().map(|(_, media)| media), message);
+    // Those of our own stand among what is carried.
+    let made = choice.media.iter().filter(|(by, _)| *by != Protocol::Openai);
+    write_images(made.map(|(_, media)| media), message);
     if form.older {
         first_call(parts, message);
     } else if has_calls {

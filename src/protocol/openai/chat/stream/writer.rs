@@ -119,6 +119,8 @@ impl Writer {
                 response::write_citation(citation, out);
                 out.push(b']');
             }),
+            // It stands among what is carried.
+            Event::Media { by: Protocol::Openai, .. } => {}
             Event::Media { choice, media, .. } if response::shows(media) => {
                 self.delta(*choice, out, |delta| response::write_images([media], delta));
             }
