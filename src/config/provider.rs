@@ -23,6 +23,14 @@ const KEYED_HOSTS: [(Kind, &str, &str); 4] = [
     (Kind::Azure, "azure.com", "AZURE_OPENAI_API_KEY"),
 ];
 
+/// The headers that keys go into, where that is not `authorization` alone.
+const CREDENTIALS: [(Kind, &[&str]); 4] = [
+    (Kind::Anthropic, &["x-api-key"]),
+    (Kind::Google, &["authorization", "x-goog-api-key"]),
+    (Kind::Azure, &["authorization", "api-key"]),
+    (Kind::Bedrock, &["authorization", "x-amz-date", "x-amz-security-token"]),
+];
+
 /// Where a base URL is too long: what the gateway adds by itself.
 const OPERATIONS: [&str; 4] = ["/chat/completions", "/embeddings", "/messages", "/api/chat"];
 
@@ -285,16 +293,8 @@ fn has_credential(provider: &Provider) -> bool {
 
 /// Whether a key of a provider of this kind goes into this header.
 fn shows_credential(kind: Kind, header: &str) -> bool {
-    match kind {
-        Kind::Openai | Kind::Ollama => header == "authorization",
-        Kind::Anthropic => header == "x-api-key",
-        Kind::Google => matches!(header, "authorization" | "x-goog-api-key"),
-        Kind::Azure => matches!(header, "authorization" | "api-key"),
-        Kind::Bedrock => {
-            matches!(header, "authorization" | "x-amz-date" | "x-amz-security-token")
-        }
-        Kind::Demo => false,
-    }
+    let names = CREDENTIALS.iter().find(|(other, _)| *other == kind).map(|(_, names)| *names);
+    names.unwrap_or(&["authorization"]).contains(&header)
 }
 
 /// What a kind adds by itself, and what it cannot do without.
