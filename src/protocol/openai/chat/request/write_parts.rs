@@ -70,6 +70,8 @@ impl Marks {
             losses.drop("cache_control");
             return;
         }
+        // Half an hour is the longest below it.
+        losses.drop_if(mark == Cache::Hour, "cache_control.ttl");
         part.fixed(
             "prompt_cache_breakpoint",
             match mark {

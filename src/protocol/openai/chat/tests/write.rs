@@ -276,6 +276,25 @@ fn a_plain_document_is_text() {
 }
 
 #[test]
+fn a_mark_that_is_shortened_is_told() {
+    let facts = Facts { thinking: ThinkingRule::Effort, ..Facts::default() };
+    for (mark, ttl, told) in [
+        (Cache::Standard, None, false),
+        (Cache::HalfHour, Some("30m"), false),
+        (Cache::Hour, Some("30m"), true),
+        (Cache::HalfDay, Some("12h"), false),
+    ] {
+        let mut request = asked(vec![user(vec![part("a")])]);
+        request.turns[0].parts[0].cache = Some(mark);
+        let (body, losses) = written(&request, &facts).unwrap();
+        let ttl = ttl.map_or_else(String::new, |ttl| format!(r#","ttl":"{ttl}""#));
+        let written = format!(r#""prompt_cache_breakpoint":{{"mode":"explicit"{ttl}}}"#);
+        assert!(body.contains(&written), "{mark:?}: {body}");
+        assert_eq!(losses == ["cache_control.ttl"], told, "{mark:?}: {losses:?}");
+    }
+}
+
+#[test]
 fn what_is_lost_is_told() {
     let mut request = asked(vec![user(vec![part("a")])]);
     request.turns[0].parts[0].cache = Some(Cache::Hour);
