@@ -1,7 +1,7 @@
 //! Times as RFC 3339 writes them, to whole seconds.
 
 /// Seconds of a day.
-const DAY: u64 = 86_400;
+pub const DAY: u64 = 86_400;
 
 /// Days from 0000-03-01, where a count of leap years is simplest, to 1970-01-01.
 const TO_EPOCH: u64 = 719_468;
@@ -39,8 +39,10 @@ fn numbers(text: &str, between: char) -> Option<[u64; 3]> {
     Some([next()?, next()?, next()?])
 }
 
-/// Days since 1970-01-01 (Hinnant's `days_from_civil`).
-fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+/// Days from 1970-01-01 to a date of the Gregorian calendar, month and day counted from 1 (Hinnant's
+/// `days_from_civil`). None before.
+#[must_use]
+pub fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let year = if month <= 2 { year.checked_sub(1)? } else { year };
     let (era, year) = (year / 400, year % 400);
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

@@ -11,6 +11,8 @@ use super::sections::MOST_BUDGET;
 use super::sections::PICODOLLAR_PLACES;
 use super::sections::REQUESTS;
 use super::sections::TOKENS;
+use crate::codec::time::DAY;
+use crate::codec::time::days;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -137,20 +139,10 @@ fn unix_seconds(moment: &Datetime) -> Option<u64> {
         Offset::Z => 0,
         Offset::Custom { minutes } => i64::from(minutes),
     };
-    let days = days_since_1970(date.year.into(), date.month.into(), date.day.into());
-    let of_day = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60;
-    let seconds = days * 86_400 + of_day + i64::from(time.second.unwrap_or(0)) - minutes * 60;
-    u64::try_from(seconds).ok()
-}
-
-/// Days of the Gregorian calendar. Years are counted from March, so that the leap day is the last
-/// of its year and the days before a month follow from one line through the month lengths.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month = (month + 9) % 12;
-    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let from_march_of_year_0 = year * 365 + leaps + (153 * month + 2) / 5 + day - 1;
-    from_march_of_year_0 - 719_468
+    let days = days(date.year.into(), date.month.into(), date.day.into())?;
+    let minutes = i64::from(time.hour) * 60 + i64::from(time.minute) - minutes;
+    let of_day = minutes * 60 + i64::from(time.second.unwrap_or(0));
+    (days * DAY).checked_add_signed(of_day)
 }
 
 #[cfg(test)]
