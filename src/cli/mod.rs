@@ -99,7 +99,8 @@ fn driver_parser() -> impl TypedValueParser<Value = DriverChoice> {
 
 /// As many as a file may ask for.
 fn shards_parser() -> impl TypedValueParser<Value = usize> {
-    clap::value_parser!(u64).range(0..=1024).map(|shards| usize::try_from(shards).unwrap_or(0))
+    let most = *config::SHARDS.end() as u64;
+    clap::value_parser!(u64).range(0..=most).map(|shards| usize::try_from(shards).unwrap_or(0))
 }
 
 /// Runs what the command line says.

@@ -40,6 +40,7 @@ pub use self::models::Models;
 pub use self::named::UnknownName;
 pub use self::problem::Problem;
 pub use self::problem::Problems;
+pub use self::sections::SHARDS;
 pub use self::size::format_size;
 pub use self::size::parse_size;
 pub use self::upstream::Kind;

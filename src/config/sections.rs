@@ -39,7 +39,7 @@ const SHUTDOWN: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(
 const TTLS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(365 * 86_400);
 
 /// More threads than any machine has cores.
-const SHARDS: RangeInclusive<usize> = 0..=1024;
+pub const SHARDS: RangeInclusive<usize> = 0..=1024;
 
 /// Held in memory whole, per request.
 const BODIES: RangeInclusive<usize> = 1 << 10..=1 << 30;
