@@ -155,21 +155,21 @@ impl Miss {
         }
     }
 
-    /// The same for people. A provider's own words stay in the record: they may quote what nobody
-    /// looks for in a log.
-    fn to_operators(&self) -> String {
-        match &self.last {
-            Last::Error(error) => error.message.to_string(),
-            Last::Refusal(_) | Last::Failure(_) => format!("status {}", self.why()),
-        }
-    }
-
     /// The word for it in a record.
     fn why(&self) -> Box<str> {
         match &self.last {
             Last::Error(error) => error.kind.label().into(),
             Last::Refusal(refusal) => refusal.head.status.to_string().into(),
             Last::Failure(failure) => failure.status.to_string().into(),
+        }
+    }
+
+    /// The same for people. A provider's own words stay in the record: they may quote what nobody
+    /// looks for in a log.
+    fn to_operators(&self) -> String {
+        match &self.last {
+            Last::Error(error) => error.message.to_string(),
+            Last::Refusal(_) | Last::Failure(_) => format!("status {}", self.why()),
         }
     }
 }

@@ -50,9 +50,9 @@ pub fn build(
     trust: &Trust,
 ) -> Result<(Base, Box<dyn Service>), String> {
     let name = &config.name;
-    let Some(region) = config.region.clone() else {
-        return Err(format!("providers.{name}.region is missing, such as \"us-east-1\""));
-    };
+    // A file or an environment without them was refused in words of its own.
+    let missing = |what: &str| format!("providers.{name}: {what} missing");
+    let region = config.region.clone().ok_or_else(|| missing("the region is"))?;
     let identity = match (&config.access_key, &config.secret_key) {
         _ if !config.api_keys.is_empty() => None,
         (Some(access), Some(secret)) => {
@@ -60,12 +60,7 @@ pub fn build(
             let (access, secret) = (access.expose(), secret.expose());
             Some(Credentials::new(access, secret, token, None, "crabllm").into())
         }
-        (Some(_), None) => return Err(format!("providers.{name}.secret_key is missing")),
-        (None, _) => {
-            return Err(format!(
-                "providers.{name}: write access_key and secret_key, or a Bedrock API key as api_key"
-            ));
-        }
+        (None, _) | (_, None) => return Err(missing("credentials are")),
     };
     let url = format!("https://bedrock-runtime.{region}.amazonaws.com");
     let key = key_line(config, "authorization: Bearer ");
