@@ -71,7 +71,7 @@ impl Marks {
             return;
         }
         // Half an hour is the longest below it.
-        losses.drop_if(mark == Cache::Hour, "cache_control.ttl");
+        losses.drop_if(mark == Cache::Hour, "cache_control");
         part.fixed(
             "prompt_cache_breakpoint",
             match mark {
