@@ -151,7 +151,10 @@ fn across_whole(
         let given = prepared.given.as_mut();
         across.write_stream(start, body, given, &mut out).map_err(|error| not_valid(&error))?;
     } else {
-        left_out::note(across.client, &answer, &mut x.reply.losses);
+        left_out::note_media(across.client, &answer, &mut x.reply.losses);
+        if across.functions {
+            left_out::note_calls(&answer, &mut x.reply.losses);
+        }
         across.write(&answer, &mut out);
     }
     Ok((out, answer.usage))

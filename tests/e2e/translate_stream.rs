@@ -19,6 +19,7 @@ use crate::translate::ask;
 use crate::translate::each;
 use crate::translate::kinds;
 use crate::translate::message;
+use crate::translate::weather;
 
 #[test]
 fn a_stream_crosses_event_by_event() {
@@ -195,4 +196,50 @@ fn an_image_that_a_model_makes_reaches_the_client_or_is_told() {
     assert_eq!(answer.head.get("x-crabllm-dropped"), Some("answer.image, answer.audio"));
     let stream = lab.ask(&message(model, json!({"stream": true}))).text();
     assert!(stream.contains("\n: answer.image is left out"), "{stream}");
+}
+
+#[test]
+fn calls_come_in_the_form_that_tools_were_given_in() {
+    let lab = kinds(|seen| {
+        let config = &seen.json()["tools"][0]["functionDeclarations"][0];
+        assert_eq!(config["name"], "get_weather");
+        let said = seen.json()["contents"][0]["parts"][0]["text"].clone();
+        if said == "two" {
+            let call = r#"{"functionCall":{"name":"get_weather","args":{"city":"Berlin"}}}"#;
+            let content = format!(r#""content":{{"parts":[{call},{call}]}}"#);
+            return Script::json(200, &format!(r#"{{"candidates":[{{{content}}}]}}"#));
+        }
+        if said == "whole" || !seen.head.start.contains("streamGenerateContent") {
+            return Script::json(200, providers::GEMINI_CALL);
+        }
+        Script::stream(&[format!("data: {}\r\n\r\n", providers::GEMINI_CALL)])
+    });
+    let functions = [weather()[0]["function"].clone()];
+    let told = |said: &str, stream: bool| {
+        let messages = [json!({"role": "user", "content": said})];
+        let more = json!({"functions": functions, "messages": messages, "stream": stream});
+        lab.ask(&ask("gem/gemini-2.5-pro", more))
+    };
+    let call = json!({"name": "get_weather", "arguments": "{\"city\":\"Berlin\"}"});
+    let whole = told("hi", false).json()["choices"][0].clone();
+    assert_eq!(whole["message"]["function_call"], call, "{whole}");
+    assert_eq!(
+        (whole["message"].get("tool_calls"), &whole["finish_reason"]),
+        (None, &json!("function_call"))
+    );
+    let two = told("two", false);
+    assert_eq!(two.json()["choices"][0]["message"]["function_call"], call);
+    assert_eq!(two.head.get("x-crabllm-dropped"), Some("parallel_tool_calls, answer.tool_calls"));
+    // Some upstreams do not stream what they were asked to.
+    for said in ["hi", "whole"] {
+        let stream = told(said, true).text();
+        for words in [
+            r#""delta":{"function_call":{"name":"get_weather","arguments":""}}"#,
+            r#""delta":{"function_call":{"arguments":"{\"city\":\"Berlin\"}"}}"#,
+            r#""finish_reason":"function_call""#,
+        ] {
+            assert_eq!(stream.matches(words).count(), 1, "{words} in {stream}");
+        }
+        assert!(!stream.contains("tool_calls"), "{stream}");
+    }
 }

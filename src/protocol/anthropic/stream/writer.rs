@@ -199,7 +199,7 @@ impl Writer {
             Event::Citation { choice: 0, citation } => {
                 self.citation(out, |out| write_citation(citation, out));
             }
-            Event::Media { media, .. } => left_out::comment(media, out),
+            Event::Media { media, .. } => left_out::tell_media(media, out),
             Event::Extra { choice, extra } if is_own(extra) => self.own(*choice, extra, out),
             Event::Finish { choice: 0, reason } => self.finish = Some(reason.clone().into_owned()),
             Event::Usage(usage) => self.usage = *usage,

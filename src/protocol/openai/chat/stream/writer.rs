@@ -97,7 +97,7 @@ impl Writer {
             Event::Signature { .. } | Event::Redacted { .. } => {}
             Event::CallStart { choice, call, id, name, custom, signature: _ } => {
                 if self.is_left_out(*choice) {
-                    return;
+                    return left_out::tell_call(out);
                 }
                 self.open.push(Open { choice: *choice, call: *call, custom: *custom, bare: true });
                 self.call_start((*choice, *call), id, name, *custom, out);
@@ -124,7 +124,7 @@ impl Writer {
             Event::Media { choice, media, .. } if response::shows(media) => {
                 self.delta(*choice, out, |delta| response::write_images([media], delta));
             }
-            Event::Media { media, .. } => left_out::comment(media, out),
+            Event::Media { media, .. } => left_out::tell_media(media, out),
             Event::Extra { extra, .. } if extra.by != Protocol::Openai => {}
             Event::Extra { choice: Some(choice), extra }
                 if response::is_in_message(&extra.name) =>
