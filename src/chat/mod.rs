@@ -13,6 +13,7 @@ mod failure;
 mod losses;
 mod request;
 mod text;
+mod turn;
 mod usage;
 
 pub use answer::Answer;
@@ -51,11 +52,11 @@ pub use request::ThinkingMode;
 pub use request::Tool;
 pub use request::ToolChoice;
 pub use request::ToolKind;
-pub use request::Turn;
 pub use text::Arguments;
 pub use text::Json;
 pub use text::NotAnObject;
 pub use text::Text;
+pub use turn::Turn;
 pub use usage::Usage;
 
 /// The protocols.

@@ -9,6 +9,7 @@ use crate::chat::Protocol;
 use crate::chat::text::Arguments;
 use crate::chat::text::Json;
 use crate::chat::text::Text;
+use crate::chat::turn::Turn;
 
 /// What a client asks of a model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,17 +66,6 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
-}
-
-/// One message.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Turn<'a> {
-    /// Whose.
-    pub role: Role,
-    /// What was said, in order.
-    pub parts: Vec<Part<'a>>,
-    /// What only one protocol has words for.
-    pub extra: Vec<Extra<'a>>,
 }
 
 /// A part of a message.
@@ -382,14 +372,6 @@ impl<'a> Part<'a> {
     #[must_use]
     pub const fn text(text: Text<'a>) -> Self {
         Self::new(Content::Text(text))
-    }
-}
-
-impl<'a> Turn<'a> {
-    /// A turn with nothing beside its parts.
-    #[must_use]
-    pub const fn new(role: Role, parts: Vec<Part<'a>>) -> Self {
-        Self { role, parts, extra: Vec::new() }
     }
 }
 

@@ -162,9 +162,10 @@ impl<'c> Call<'c> {
         let out = std::mem::take(&mut prepared.out);
         self.arm(self.timeouts.idle);
         let sent = match &mut prepared.body {
-            Body::Client(tail) if *tail < request.body().len() => {
+            Body::Client(rest) if !rest.is_empty() => {
                 let (buf, body) = request.lend();
-                let sending = stream.send_both(out, buf, body.start + *tail..body.end);
+                let rest_in = body.start + rest.start..body.start + rest.end;
+                let sending = stream.send_both(out, rest.at, buf, rest_in);
                 let (sent, out, buf) = self.deadline.limit(sending).await.map_err(late)?;
                 request.take_back(buf);
                 prepared.out = out;
@@ -172,8 +173,8 @@ impl<'c> Call<'c> {
             }
             Body::Own(body) if !body.is_empty() => {
                 let body_out = std::mem::take(body);
-                let all = 0..body_out.len();
-                let sending = stream.send_both(out, body_out, all);
+                let (end, all) = (out.len(), 0..body_out.len());
+                let sending = stream.send_both(out, end, body_out, all);
                 let (sent, out, back) = self.deadline.limit(sending).await.map_err(late)?;
                 *body = back;
                 prepared.out = out;

@@ -22,6 +22,7 @@ use crate::protocol::any;
 use crate::protocol::given::Given;
 use crate::protocol::openai;
 use crate::protocol::openai::request::Ask;
+use crate::protocol::plain::Stretch;
 use crate::provider;
 use crate::provider::Operation;
 use crate::provider::Server;
@@ -54,7 +55,7 @@ pub struct Prepared<'c> {
     pub timeouts: Timeouts,
     /// Which deployment that is.
     pub deployment: &'c Deployment,
-    /// The head, and as much of the body as is not in `body`.
+    /// The head, and what of the body is not in `body`.
     pub out: Vec<u8>,
     /// The rest of the body.
     pub body: Body,
@@ -68,9 +69,9 @@ pub struct Prepared<'c> {
 
 /// Where the rest of a request's body is.
 pub enum Body {
-    /// In the client's request, from this byte of its body on.
-    Client(usize),
-    /// Here.
+    /// In the client's request; it belongs at this place of `out`.
+    Client(Stretch),
+    /// Here, behind `out`.
     Own(Vec<u8>),
 }
 
@@ -126,13 +127,14 @@ pub fn prepare<'c>(
     headers(&mut out, request, &FORWARDED);
     framing(&mut out, stream, patch.new_len(body.len()));
     patch.write(&mut out, body, tail);
+    let rest = Stretch { at: out.len(), start: tail, end: body.len() };
     let (hide_usage, choices) = (asks && ask.hides_usage(), ask.choices);
     Ok(Box::new(Prepared {
         server,
         timeouts: aim.provider.timeouts,
         deployment: aim.deployment,
         out,
-        body: Body::Client(tail),
+        body: Body::Client(rest),
         way: Way::Same { protocol: x.endpoint.protocol(), hide_usage, choices },
         given: None,
         stream,

@@ -36,6 +36,8 @@ use crate::protocol::gemini;
 use crate::protocol::given::Given;
 use crate::protocol::openai::chat as openai;
 use crate::protocol::openai::request::Ask;
+use crate::protocol::plain::Lent;
+use crate::protocol::plain::Stretch;
 use crate::provider;
 use crate::provider::Operation;
 
@@ -90,10 +92,12 @@ pub fn prepare<'c>(
     };
     core.signatures.restore(client, &meter.record.key, &mut chat, core.clock.now());
     forget_forms(&mut chat);
-    let target = Target { model, facts, dialect: server.service.dialect() };
+    let lent = Lent::new(request.body());
+    let target = Target { model, facts, dialect: server.service.dialect(), lent: Some(&lent) };
     let mut losses = Losses::default();
     let mut body = core.buffers.take(SMALL.max(request.body().len() + SMALL / 2));
     write(operation, upstream, &chat, &target, &mut body, &mut losses)?;
+    let stretch = lent.finish(&mut body);
     check(request, &losses)?;
     x.reply.losses = losses;
     let call = provider::Call {
@@ -107,7 +111,16 @@ pub fn prepare<'c>(
     let mut out = core.buffers.take(SMALL);
     server.service.head(&server.base, &call, &mut out)?;
     headers(&mut out, request, if client == upstream { &FORWARDED } else { &TRACING });
-    framing(&mut out, chat.stream, body.len());
+    framing(&mut out, chat.stream, body.len() + stretch.map_or(0, |stretch| stretch.len()));
+    let body = match stretch {
+        Some(stretch) => {
+            let at = out.len() + stretch.at;
+            out.extend_from_slice(&body);
+            core.buffers.give(body);
+            Body::Client(Stretch { at, ..stretch })
+        }
+        None => Body::Own(body),
+    };
     let across = Across {
         operation,
         upstream,
@@ -123,7 +136,7 @@ pub fn prepare<'c>(
         timeouts: aim.provider.timeouts,
         deployment: aim.deployment,
         out,
-        body: Body::Own(body),
+        body,
         way: way(across, given.as_ref()),
         given,
         stream,

@@ -362,9 +362,10 @@ impl Downstream {
     /// # Errors
     /// As [`Downstream::send`].
     pub async fn send_both(&self, head: Vec<u8>, body: Vec<u8>) -> Result<(), Gone> {
-        let first = body.len().min(PIECE);
+        let (end, first) = (head.len(), body.len().min(PIECE));
         self.deadline.arm(self.limits.write_timeout);
-        let written = self.deadline.limit(self.stream.send_both(head, body, 0..first)).await;
+        let sending = self.stream.send_both(head, end, body, 0..first);
+        let written = self.deadline.limit(sending).await;
         let Ok((Ok(()), head, body)) = written else { return Err(Gone) };
         self.buffers.give(head);
         self.send_from(body, first).await

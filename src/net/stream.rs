@@ -41,26 +41,32 @@ impl Stream {
         }
     }
 
-    /// Writes `head`, and the bytes of `body` in `range`, as one where that is possible.
+    /// Writes `outer` up to `at`, the bytes of `inner` in `range`, and the rest of `outer`, as one where
+    /// that is possible.
     ///
     /// # Errors
     /// As the system or TLS tell them.
     pub async fn send_both(
         &self,
-        head: Vec<u8>,
-        body: Vec<u8>,
+        outer: Vec<u8>,
+        at: usize,
+        inner: Vec<u8>,
         range: Range<usize>,
     ) -> (io::Result<()>, Vec<u8>, Vec<u8>) {
         match self {
-            Self::Plain(tcp) => tcp.send_both(head, body, range).await,
+            Self::Plain(tcp) => tcp.send_both(outer, at, inner, range).await,
             Self::Tls(tls) => {
-                let all = 0..head.len();
-                let (sent, head) = tls.send(head, all).await;
+                let rest = at..outer.len();
+                let (sent, outer) = tls.send(outer, 0..at).await;
                 if sent.is_err() {
-                    return (sent, head, body);
+                    return (sent, outer, inner);
                 }
-                let (sent, body) = tls.send(body, range).await;
-                (sent, head, body)
+                let (sent, inner) = tls.send(inner, range).await;
+                if sent.is_err() {
+                    return (sent, outer, inner);
+                }
+                let (sent, outer) = tls.send(outer, rest).await;
+                (sent, outer, inner)
             }
         }
     }

@@ -29,6 +29,7 @@ pub mod left_out;
 pub mod ollama;
 pub mod openai;
 pub mod ours;
+pub mod plain;
 mod template;
 
 use std::borrow::Cow;
@@ -39,6 +40,7 @@ use crate::codec::json;
 use crate::codec::json::Value;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::protocol::plain::Lent;
 
 /// What a writer of requests is told of the upstream.
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +51,15 @@ pub struct Target<'a> {
     pub facts: &'a Facts,
     /// What its server knows of its protocol.
     pub dialect: Dialect,
+    /// The client's body, if parts of it may be left out.
+    pub lent: Option<&'a Lent<'a>>,
 }
 
 impl<'a> Target<'a> {
     /// A model of the protocol's own maker.
     #[must_use]
     pub fn new(model: &'a str, facts: &'a Facts) -> Self {
-        Self { model, facts, dialect: Dialect::default() }
+        Self { model, facts, dialect: Dialect::default(), lent: None }
     }
 }
 

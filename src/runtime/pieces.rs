@@ -1,32 +1,35 @@
-//! Two buffers that go out in one write, without copying one behind the other.
+//! Two buffers that go out in one write, one in the middle of the other, without copying either.
 #![expect(unsafe_code, reason = "monoio takes several buffers through an unsafe trait")]
 
 use std::ops::Range;
 
 use monoio::buf::IoVecBuf;
 
-/// A head and a body. What was written is taken off the front.
+/// A buffer, and what stands in its middle. What was written is taken off the front.
 pub(super) struct Pieces {
-    bufs: [Vec<u8>; 2],
-    left: [Range<usize>; 2],
+    outer: Vec<u8>,
+    inner: Vec<u8>,
+    /// Of the outer, of the inner, and of the outer again.
+    left: [Range<usize>; 3],
     /// On the heap, so that it stays where it is when this value moves.
-    vector: Box<[libc::iovec; 2]>,
+    vector: Box<[libc::iovec; 3]>,
 }
 
 impl Pieces {
-    /// All of `head`, and of `body` what is in `range`.
-    pub(super) fn new(head: Vec<u8>, body: Vec<u8>, range: Range<usize>) -> Self {
-        let end = range.end.min(body.len());
-        let left = [0..head.len(), range.start.min(end)..end];
+    /// `outer` up to `at`, of `inner` what is in `range`, and the rest of `outer`.
+    pub(super) fn new(outer: Vec<u8>, at: usize, inner: Vec<u8>, range: Range<usize>) -> Self {
+        let (at, end) = (at.min(outer.len()), range.end.min(inner.len()));
+        let left = [0..at, range.start.min(end)..end, at..outer.len()];
         let none = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
-        let mut pieces = Self { bufs: [head, body], left, vector: Box::new([none; 2]) };
+        let mut pieces = Self { outer, inner, left, vector: Box::new([none; 3]) };
         pieces.point();
         pieces
     }
 
     /// Points the vector at what is left.
     fn point(&mut self) {
-        for ((slot, buf), left) in self.vector.iter_mut().zip(&self.bufs).zip(&self.left) {
+        let bufs = [&self.outer, &self.inner, &self.outer];
+        for ((slot, buf), left) in self.vector.iter_mut().zip(bufs).zip(&self.left) {
             let bytes = buf.get(left.clone()).unwrap_or_default();
             // Nobody writes through it: the operation is a write from it.
             *slot =
@@ -51,14 +54,13 @@ impl Pieces {
 
     /// The buffers, as they came.
     pub(super) fn into_bufs(self) -> (Vec<u8>, Vec<u8>) {
-        let [head, body] = self.bufs;
-        (head, body)
+        (self.outer, self.inner)
     }
 }
 
 // SAFETY: the vector lives on the heap and is changed by `point` alone, which needs the value back
 // from the runtime. Each entry points into the heap part of a buffer that the value owns and does
-// not change meanwhile, or at nothing with length zero. There are two entries.
+// not change meanwhile, or at nothing with length zero. There are three entries.
 unsafe impl IoVecBuf for Pieces {
     fn read_iovec_ptr(&self) -> *const libc::iovec {
         self.vector.as_ptr()
@@ -91,24 +93,24 @@ mod tests {
     #[test]
     fn it_is_one_text_however_little_is_taken_at_a_time() {
         for step in 1..12 {
-            let pieces = Pieces::new(b"head".to_vec(), b"..body!".to_vec(), 2..6);
+            let pieces = Pieces::new(b"headtail".to_vec(), 4, b"..body!".to_vec(), 2..6);
             let mut moved = Box::new(pieces);
             let (mut taken, mut rest) = (Vec::new(), read(&moved));
-            assert_eq!(rest, b"headbody");
+            assert_eq!(rest, b"headbodytail");
             while !moved.is_done() {
                 let now = step.min(rest.len());
                 taken.extend_from_slice(&rest[..now]);
                 moved.advance(now);
                 rest = read(&moved);
             }
-            assert_eq!(taken, b"headbody");
-            assert_eq!(moved.into_bufs(), (b"head".to_vec(), b"..body!".to_vec()));
+            assert_eq!(taken, b"headbodytail");
+            assert_eq!(moved.into_bufs(), (b"headtail".to_vec(), b"..body!".to_vec()));
         }
     }
 
     #[test]
-    fn a_range_beyond_the_body_is_cut() {
-        assert_eq!(read(&Pieces::new(Vec::new(), b"abc".to_vec(), 1..9)), b"bc");
-        assert!(Pieces::new(Vec::new(), b"abc".to_vec(), 7..9).is_done());
+    fn what_lies_beyond_a_buffer_is_cut() {
+        assert_eq!(read(&Pieces::new(b"x".to_vec(), 3, b"abc".to_vec(), 1..9)), b"xbc");
+        assert!(Pieces::new(Vec::new(), 0, b"abc".to_vec(), 7..9).is_done());
     }
 }

@@ -127,17 +127,18 @@ impl Tcp {
         (Ok(()), buf)
     }
 
-    /// Writes `head`, and the bytes of `body` in `range`, as one.
+    /// Writes `outer` up to `at`, the bytes of `inner` in `range`, and the rest of `outer`, as one.
     ///
     /// # Errors
     /// As the system tells them; some of it may have been written.
     pub async fn send_both(
         &self,
-        head: Vec<u8>,
-        body: Vec<u8>,
+        outer: Vec<u8>,
+        at: usize,
+        inner: Vec<u8>,
         range: Range<usize>,
     ) -> (io::Result<()>, Vec<u8>, Vec<u8>) {
-        let mut pieces = Pieces::new(head, body, range);
+        let mut pieces = Pieces::new(outer, at, inner, range);
         let mut result = Ok(());
         while result.is_ok() && !pieces.is_done() {
             let written;
@@ -149,8 +150,8 @@ impl Tcp {
                 Err(error) => result = Err(error),
             }
         }
-        let (head, body) = pieces.into_bufs();
-        (result, head, body)
+        let (outer, inner) = pieces.into_bufs();
+        (result, outer, inner)
     }
 
     /// Waits until the peer has closed or reset the connection, also behind data nobody has read.

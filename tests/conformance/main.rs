@@ -11,6 +11,7 @@ mod drive;
 mod errors;
 mod fixture;
 mod frames;
+mod lent;
 mod meaning;
 mod pretty;
 mod requests;

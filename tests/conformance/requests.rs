@@ -54,7 +54,7 @@ fn write(
 ) -> Result<(Vec<u8>, Losses), Error> {
     let common = model.starts_with("deepseek");
     let dialect = if common { Dialect::COMMON } else { Dialect::default() };
-    let target = Target { model, facts: models.facts(protocol, model), dialect };
+    let target = Target { dialect, ..Target::new(model, models.facts(protocol, model)) };
     let (mut body, mut losses) = (Vec::new(), Losses::default());
     any::write_request(protocol, chat, &target, &mut body, &mut losses)?;
     Ok((body, losses))

@@ -30,6 +30,7 @@ mod hangup;
 mod lab;
 mod lifecycle;
 mod limits_deadlines;
+mod long_talks;
 mod models;
 mod outage;
 mod pool;

@@ -1,8 +1,11 @@
 //! TLS towards the upstream and towards the client.
 
+use serde_json::json;
+
 use crate::lab::Turn;
 use crate::lab::plain;
 use crate::lab::streamed;
+use crate::long_talks;
 use crate::support::client::Client;
 use crate::support::client::Ending;
 use crate::support::client::Req;
@@ -16,6 +19,7 @@ use crate::support::script::Script;
 use crate::support::tls::Certificate;
 use crate::support::upstream::Seen;
 use crate::support::upstream::Upstream;
+use crate::translate;
 
 fn answer(seen: &Seen) -> Script {
     if seen.text().contains("\"stream\":true") {
@@ -50,6 +54,11 @@ fn an_upstream_with_a_trusted_certificate_is_used() {
     let large = "x".repeat(2_000_000);
     let body = fixtures::ask("real-model", false, &large);
     assert_eq!(gateway.client().ask(&Req::chat(body)).status(), 200);
+    let talk = long_talks::talk(901);
+    let request = translate::message("real-model", json!({"messages": &talk}));
+    assert_eq!(gateway.client().ask(&request).status(), 200);
+    let seen = upstream.requests().pop().expect("a request");
+    assert!(seen.json()["messages"] == json!(talk), "what was translated is whole too");
     assert_eq!(upstream.conns().len(), 1, "TLS connections are pooled too");
     assert_eq!(upstream.violations(), Vec::<String>::new());
 }

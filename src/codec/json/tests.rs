@@ -360,3 +360,27 @@ fn hex_digits_are_those_and_no_other_bytes() {
     }
     assert!(validate("\"\\u00\u{e9}\"".as_bytes()).is_err());
 }
+
+#[test]
+fn the_string_between_what_is_known_of_an_object_is_found() {
+    let (start, end) = (br#"{"a":1,"b":"#, br#","c":2}"#);
+    let long = "0123456789 \\\" abc";
+    for (text, found) in [
+        (format!(r#"{{"a":1,"b":"{long}","c":2}}"#), Some(long)),
+        (format!(r#"{{"a":1,"b":"{long}"}}"#), None),
+        (format!(r#"{{"a":1,"b":"{long}","c":2,"c":2}}"#), None),
+        (format!(r#"{{"a":1,"b":"{long}" ,"c":2}}"#), None),
+        (format!(r#"{{"a":1, "b":"{long}","c":2}}"#), None),
+        (format!(r#"{{"a":1,"b":["{long}"],"c":2}}"#), None),
+        (format!(r#"{{"a":1,"b":{{"c":"{long}"}},"c":2}}"#), None),
+        (r#"{"a":1,"b":"short","c":2}"#.to_owned(), None),
+        (r#"{"a":1,"b":1234567890123456,"c":2}"#.to_owned(), None),
+        ("{}".to_owned(), None),
+    ] {
+        let document = Document::read(text.as_bytes(), |_, _| {}).unwrap();
+        let string = document.value().string_between(start, end).map(Str::raw);
+        assert_eq!(string, found.map(str::as_bytes), "{text}");
+        let unmarked = Value::trusted(text.as_bytes());
+        assert!(unmarked.string_between(start, end).is_none(), "{text}, without marks");
+    }
+}

@@ -136,6 +136,16 @@ impl<'a> Value<'a> {
         inside.is_some_and(|inside| matches!(inside.first(), None | Some(b']')))
     }
 
+    /// The one string that stands between `start` and `end`, which are all else of the object: for those
+    /// who know how most of its kind are written. None where it is otherwise, or only a walk could tell.
+    #[inline]
+    #[must_use]
+    pub fn string_between(self, start: &[u8], end: &[u8]) -> Option<Str<'a>> {
+        let string = self.raw.strip_prefix(start)?.strip_suffix(end)?;
+        let (len, _none) = Mark::take(&mut { self.marks }, start.len())?;
+        if len == string.len() { Value::trusted(string).as_str() } else { None }
+    }
+
     /// The value of the first member named `key`.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {

@@ -28,6 +28,8 @@ pub struct Plan<'r, 'a> {
     pub system: Vec<&'r Part<'a>>,
     /// The messages.
     pub groups: Vec<Group<'r, 'a>>,
+    /// Whether tools were called, or returned anything.
+    tools: bool,
 }
 
 /// One message: turns of the same role that follow each other.
@@ -39,6 +41,8 @@ pub struct Group<'r, 'a> {
     pub items: SmallVec<[Item<'r, 'a>; 1]>,
     /// Anthropic's own members.
     pub extra: Vec<&'r Extra<'a>>,
+    /// The client's message, if that is one plain turn and all there is.
+    plain: Option<&'a [u8]>,
 }
 
 /// A block, with the id of the call where there is one.
@@ -66,11 +70,17 @@ impl<'r, 'a> Item<'r, 'a> {
 
 impl<'r, 'a> Group<'r, 'a> {
     fn new(role: Role) -> Self {
-        Self { role, items: SmallVec::new(), extra: Vec::new() }
+        Self { role, items: SmallVec::new(), extra: Vec::new(), plain: None }
     }
 
-    /// Adds what `turn` says.
-    fn fill(&mut self, turn: &'r Turn<'a>, losses: &mut Losses) -> Result<(), Error> {
+    /// The client's message that says the same, if there is one.
+    pub fn as_plain(&self) -> Option<&'a [u8]> {
+        self.plain.filter(|_| matches!(self.items.as_slice(), [Item::Part(_)]))
+    }
+
+    /// Adds what `turn` says, and tells whether calls or results are among it.
+    fn fill(&mut self, turn: &'r Turn<'a>, losses: &mut Losses) -> Result<bool, Error> {
+        let mut tools = false;
         self.items.reserve_exact(turn.parts.len());
         for part in &turn.parts {
             if let Content::Text(text) = &part.content
@@ -80,6 +90,7 @@ impl<'r, 'a> Group<'r, 'a> {
                 self.items.push(Item::Part(part));
             } else {
                 let item = item(part, turn.role, losses)?;
+                tools |= matches!(item, Some(Item::Call(..) | Item::Result(..)));
                 losses.drop_if(item.is_none() && part.cache.is_some(), "cache_control");
                 self.items.extend(item);
             }
@@ -87,7 +98,7 @@ impl<'r, 'a> Group<'r, 'a> {
         if !turn.extra.is_empty() {
             self.extra.extend(own_extras(turn, losses));
         }
-        Ok(())
+        Ok(tools)
     }
 }
 
@@ -123,7 +134,9 @@ impl<'r, 'a> Plan<'r, 'a> {
                 plan.merge(group);
             }
         }
-        plan.answer_calls()?;
+        if plan.tools {
+            plan.answer_calls()?;
+        }
         if plan.groups.first().is_none_or(|first| first.role != Role::User) {
             plan.groups.insert(0, Group::new(Role::User));
         }
@@ -142,7 +155,8 @@ impl<'r, 'a> Plan<'r, 'a> {
             self.groups.push(Group::new(turn.role));
         }
         if let Some(group) = self.groups.last_mut() {
-            group.fill(turn, losses)?;
+            group.plain = turn.as_plain().filter(|_| new);
+            self.tools |= group.fill(turn, losses)?;
             // Nothing said by the model is no turn; by the person it is.
             if new && group.items.is_empty() && turn.role == Role::Assistant {
                 self.groups.pop();

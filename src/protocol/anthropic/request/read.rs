@@ -4,7 +4,6 @@ use crate::chat::Cache;
 use crate::chat::Effort;
 use crate::chat::Format;
 use crate::chat::Json;
-use crate::chat::Part;
 use crate::chat::Request;
 use crate::chat::Role;
 use crate::chat::Sampling;
@@ -24,6 +23,7 @@ use crate::protocol::anthropic::request::blocks::Spot;
 use crate::protocol::anthropic::request::read_tools;
 use crate::protocol::fields::Named;
 use crate::protocol::fields::fields;
+use crate::protocol::plain;
 
 fields! {
     Model "model",
@@ -90,9 +90,9 @@ pub fn read_counted(body: Value<'_>) -> Result<Request<'_>, Error> {
     }
     let messages = fields.need(Field::Messages)?;
     expect("messages", messages, JsonKind::Array)?;
-    // Most messages are longer; what is not used is little.
-    const SHORT: usize = 128;
-    request.turns.reserve((messages.raw().len() / SHORT).clamp(2, 64));
+    // A guess: the turns of a long conversation are not moved more than once.
+    const SHORT: usize = 512;
+    request.turns.reserve((messages.raw().len() / SHORT).clamp(2, 1024));
     if let Some(value) = fields.get(Field::System) {
         let parts = blocks::read(value, Role::System, Spot::new("system", 0))?;
         if !parts.is_empty() {
@@ -172,6 +172,10 @@ pub fn expect(field: &'static str, value: Value<'_>, kind: JsonKind) -> Result<(
 
 fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(), Error> {
     for (at, message) in messages.elements().enumerate() {
+        if let Some(turn) = plain::read(message) {
+            request.turns.push(turn);
+            continue;
+        }
         let spot = Spot::new("messages", at);
         if message.kind() != JsonKind::Object {
             return Err(spot.wrong("must be an object"));
@@ -194,11 +198,7 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
             }
         };
         let content = content.ok_or_else(|| spot.wrong("has no content"))?;
-        turn.parts = match Text::from_value(content).filter(|text| !text.is_empty()) {
-            // Made where it stays: a part is large.
-            Some(text) => vec![Part::text(text)],
-            None => blocks::read(content, turn.role, spot)?,
-        };
+        turn.parts = blocks::read(content, turn.role, spot)?;
         request.turns.push(turn);
     }
     Ok(())

@@ -130,8 +130,15 @@ fn write_talk(
     let mut list = List::open(out);
     let last = decided.plan.groups.len().saturating_sub(1);
     for (at, group) in decided.plan.groups.iter().enumerate() {
+        let prefill = at == last && group.role == Role::Assistant;
+        if let Some(lent) = target.lent
+            && let Some(message) = group.as_plain().filter(|_| !prefill)
+        {
+            lent.message(message, &mut list, out);
+            continue;
+        }
         list.next(out);
-        write_group(group, at == last, &mut blocks, out)?;
+        write_group(group, prefill, &mut blocks, out)?;
     }
     out.push(b']');
     blocks.marks.write(decided.request.cache, body, blocks.losses);
@@ -170,7 +177,7 @@ fn write_system(
 
 fn write_group(
     group: &Group<'_, '_>,
-    last: bool,
+    prefill: bool,
     blocks: &mut Blocks<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
@@ -181,7 +188,6 @@ fn write_group(
         Role::Assistant => r#""assistant""#,
     };
     message.fixed("role", role);
-    let prefill = last && group.role == Role::Assistant;
     write_content(group, prefill, blocks, message.key("content"))?;
     let mut known: Vec<&str> = Vec::new();
     for extra in &group.extra {

@@ -168,7 +168,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn<'static>>> {
         let mut ids = 0;
         for (user, said, mut results) in rounds {
             before.extend(user);
-            turns.push(Turn { role: Role::User, parts: before, extra: extra.clone() });
+            turns.push(Turn::new(Role::User, before).with(extra.clone()));
             before = Vec::new();
             if said.is_empty() {
                 before = turns.pop().map(|turn| turn.parts).unwrap_or_default();

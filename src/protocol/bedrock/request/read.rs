@@ -134,7 +134,7 @@ fn read_messages<'a>(messages: Value<'a>, request: &mut Request<'a>) -> Result<(
         };
         let Some(content) = content else { return fault("has no content") };
         let parts = blocks(content, place, "messages")?;
-        request.turns.push(Turn { role, parts, extra });
+        request.turns.push(Turn::new(role, parts).with(extra));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::protocol::fields::of_kind;
 use crate::protocol::ollama::own;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::media;
+use crate::protocol::plain;
 
 /// The members of a message.
 #[derive(Debug, Default)]
@@ -34,6 +35,9 @@ struct Message<'a> {
 
 /// Reads a message.
 pub(super) fn turn(value: Value<'_>) -> Result<Turn<'_>, Error> {
+    if let Some(turn) = plain::read(value) {
+        return Ok(turn);
+    }
     let value = of_kind(value, JsonKind::Object);
     let message = read(value.ok_or_else(|| wrong("must hold objects"))?)?;
     let role = message.role.as_ref().map(Text::decode);
@@ -68,7 +72,7 @@ pub(super) fn turn(value: Value<'_>) -> Result<Turn<'_>, Error> {
     for value in message.calls.into_iter().flat_map(Value::elements) {
         parts.push(call(value)?);
     }
-    Ok(Turn { role, parts, extra: message.extra })
+    Ok(Turn::new(role, parts).with(message.extra))
 }
 
 fn read(value: Value<'_>) -> Result<Message<'_>, Error> {

@@ -54,7 +54,7 @@ fn write_body(
     }
     let mut body = Object::open(out);
     json::write_str(body.key("model"), target.model);
-    write_turns::write(request, target.facts, body.key("messages"), losses)?;
+    write_turns::write(request, target, body.key("messages"), losses)?;
     // What is not told not to stream does.
     body.truth("stream", request.stream);
     tools(request, &mut body, losses)?;

@@ -7,7 +7,6 @@ use crate::chat::Call;
 use crate::chat::CallResult;
 use crate::chat::Content;
 use crate::chat::Extra;
-use crate::chat::Facts;
 use crate::chat::Losses;
 use crate::chat::MediaKind;
 use crate::chat::Part;
@@ -19,10 +18,12 @@ use crate::chat::Turn;
 use crate::codec::json::List;
 use crate::codec::json::Object;
 use crate::error::Error;
+use crate::protocol::Target;
 use crate::protocol::fields::Named;
 use crate::protocol::ollama::request::fields::Field;
 use crate::protocol::ollama::request::media;
 use crate::protocol::ollama::request::media::Carried;
+use crate::protocol::plain::Lent;
 
 /// How a carried member of a `function` is named.
 pub(super) const FUNCTION: &str = "function.";
@@ -40,23 +41,23 @@ const LINE: &[u8] = br"\n";
 /// A 400 where a part cannot be carried.
 pub(super) fn write(
     request: &chat::Request<'_>,
-    facts: &Facts,
+    target: &Target<'_>,
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<(), Error> {
     out.push(b'[');
-    let mut turns = Turns { request, images: facts.images, out, losses, list: List::default() };
+    let mut turns = Turns::new(request, target, out, losses);
     let mut calls: Vec<&Call<'_>> = Vec::new();
     let mut rest = request.turns.as_slice();
     while let Some((turn, behind)) = rest.split_first() {
         match turn.role {
             Role::System => {
                 note(&turn.parts, false, turns.losses)?;
-                turns.message("system", &turn.parts, &turn.extra)?;
+                turns.message("system", turn)?;
             }
             Role::Assistant => {
                 note(&turn.parts, true, turns.losses)?;
-                turns.message("assistant", &turn.parts, &turn.extra)?;
+                turns.message("assistant", turn)?;
                 calls.extend(turn.parts.iter().filter_map(as_call));
             }
             Role::User => {
@@ -89,9 +90,20 @@ struct Turns<'w, 'r> {
     out: &'w mut Vec<u8>,
     losses: &'w mut Losses,
     list: List,
+    lent: Option<&'w Lent<'w>>,
 }
 
-impl Turns<'_, '_> {
+impl<'w, 'r> Turns<'w, 'r> {
+    fn new(
+        request: &'r chat::Request<'r>,
+        target: &Target<'w>,
+        out: &'w mut Vec<u8>,
+        losses: &'w mut Losses,
+    ) -> Self {
+        let (images, lent) = (target.facts.images, target.lent);
+        Self { request, images, out, losses, list: List::default(), lent }
+    }
+
     /// A run of the user's turns: the results of `calls` first and in their order, since that is how
     /// a model without ids of calls tells them apart.
     fn user(&mut self, turns: &[Turn<'_>], calls: &[&Call<'_>]) -> Result<(), Error> {
@@ -125,7 +137,7 @@ impl Turns<'_, '_> {
             }
             let is_result = |part: &Part<'_>| as_result(part).is_some();
             if turn.parts.is_empty() || !turn.parts.iter().all(is_result) {
-                self.message("user", &turn.parts, &turn.extra)?;
+                self.message("user", turn)?;
             }
         }
         Ok(())
@@ -160,12 +172,12 @@ impl Turns<'_, '_> {
     }
 
     /// A turn without its results.
-    fn message(
-        &mut self,
-        role: &str,
-        parts: &[Part<'_>],
-        extra: &[Extra<'_>],
-    ) -> Result<(), Error> {
+    fn message(&mut self, role: &str, turn: &Turn<'_>) -> Result<(), Error> {
+        if let (Some(lent), Some(message)) = (self.lent, turn.as_plain()) {
+            lent.message(message, &mut self.list, self.out);
+            return Ok(());
+        }
+        let (parts, extra) = (turn.parts.as_slice(), turn.extra.as_slice());
         self.list.next(self.out);
         let mut message = Object::open(self.out);
         let out = message.key("role");

@@ -109,13 +109,13 @@ fn turn() -> impl Strategy<Value = Turn<'static>> {
     let plain =
         (any::<bool>(), said(), extras(&["x", "z\""])).prop_map(|(system, parts, extra)| {
             let role = if system { Role::System } else { Role::User };
-            Turn { role, parts, extra }
+            Turn::new(role, parts).with(extra)
         });
     let model = (of(text()), said(), vec(call(), 0..3), extras(&["x"])).prop_map(
         |(thought, said, calls, extra)| {
             let thought = thought.map(|text| Part::new(Content::Thinking(text)));
             let parts = thought.into_iter().chain(said).chain(calls).collect();
-            Turn { role: Role::Assistant, parts, extra }
+            Turn::new(Role::Assistant, parts).with(extra)
         },
     );
     // Ids that no call has, so that results stay where they are.
@@ -123,7 +123,7 @@ fn turn() -> impl Strategy<Value = Turn<'static>> {
         let id = Text::plain(&format!("r{}", id.decode()));
         let result = CallResult { id, name: Some(name), parts, failed: false };
         let parts = vec![Part::new(Content::Result(result))];
-        Turn { role: Role::User, parts, extra }
+        Turn::new(Role::User, parts).with(extra)
     });
     prop_oneof![3 => plain, 2 => model, 2 => result]
 }

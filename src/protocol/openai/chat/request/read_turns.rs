@@ -20,13 +20,18 @@ use crate::protocol::openai::chat::extra;
 use crate::protocol::openai::chat::key;
 use crate::protocol::openai::chat::request::Fault;
 use crate::protocol::openai::chat::request::read_parts;
+use crate::protocol::plain;
 
 /// Reads all messages. Results of tools that stand side by side become one turn.
 pub(super) fn read(messages: Value<'_>) -> Result<Vec<Turn<'_>>, Error> {
-    // Most messages are longer; what is not used is little.
-    const SHORT: usize = 128;
-    let mut turns = Vec::with_capacity((messages.raw().len() / SHORT).clamp(1, 64));
+    // A guess: the turns of a long conversation are not moved more than once.
+    const SHORT: usize = 512;
+    let mut turns = Vec::with_capacity((messages.raw().len() / SHORT).clamp(2, 1024));
     for (at, message) in messages.elements().enumerate() {
+        if let Some(turn) = plain::read(message) {
+            turns.push(turn);
+            continue;
+        }
         add(message, &mut turns)
             .map_err(|fault| Error::field("messages", format!("`messages[{at}]`: {fault}")))?;
     }

@@ -27,6 +27,7 @@ use crate::protocol::openai::chat::request::write_parts::Marks;
 use crate::protocol::openai::chat::request::write_parts::Parts;
 use crate::protocol::openai::chat::request::write_parts::Place;
 use crate::protocol::openai::chat::request::write_parts::write_call;
+use crate::protocol::plain::Lent;
 
 /// Parts of one message. Most have few, which then need no memory of their own.
 type Few<'w> = SmallVec<[Marked<'w>; 4]>;
@@ -41,6 +42,7 @@ pub(super) struct Turns<'w> {
     ids: Ids<'w>,
     marks: Marks,
     list: List,
+    lent: Option<&'w Lent<'w>>,
 }
 
 impl<'w> Turns<'w> {
@@ -51,7 +53,16 @@ impl<'w> Turns<'w> {
     ) -> Self {
         let (facts, joins) = (target.facts, !target.dialect.text_lists);
         let marks = Marks::new(request, facts.thinking == ThinkingRule::Effort);
-        Self { request, facts, joins, losses, ids: Ids::default(), marks, list: List::default() }
+        Self {
+            request,
+            facts,
+            joins,
+            losses,
+            ids: Ids::default(),
+            marks,
+            list: List::default(),
+            lent: target.lent,
+        }
     }
 
     /// Appends the array of messages.
@@ -142,9 +153,19 @@ impl<'w> Turns<'w> {
         Ok(())
     }
 
+    /// Takes a message as it is, if it is plain and may be left out.
+    fn plain(&mut self, turn: &Turn<'_>, out: &mut Vec<u8>) -> bool {
+        let (Some(lent), Some(message)) = (self.lent, turn.as_plain()) else { return false };
+        lent.message(message, &mut self.list, out);
+        true
+    }
+
     /// A message of the person or the operator, with the media of results, which tool messages
     /// cannot hold.
     fn said(&mut self, turn: &'w Turn<'w>, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self.plain(turn, out) {
+            return Ok(());
+        }
         let mut parts = Few::new();
         for part in &turn.parts {
             match &part.content {
@@ -189,6 +210,11 @@ impl<'w> Turns<'w> {
 
     /// One message of the model.
     fn assistant(&mut self, turns: &'w [Turn<'w>], out: &mut Vec<u8>) -> Result<(), Error> {
+        if let [turn] = turns
+            && self.plain(turn, out)
+        {
+            return Ok(());
+        }
         let (mut texts, mut calls, mut thoughts) = (Few::new(), Vec::new(), Vec::new());
         for part in turns.iter().flat_map(|turn| &turn.parts) {
             match &part.content {

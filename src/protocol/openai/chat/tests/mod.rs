@@ -32,7 +32,7 @@ fn spoken(
     let model = request.model.decode().into_owned();
     let mut out = Vec::new();
     let mut losses = Losses::default();
-    let target = Target { model: &model, facts, dialect };
+    let target = Target { model: &model, facts, dialect, lent: None };
     super::request::write(request, &target, &mut out, &mut losses)?;
     let names = losses.names().iter().map(|name| name.clone().into_owned()).collect();
     Ok((String::from_utf8(out).unwrap(), names))

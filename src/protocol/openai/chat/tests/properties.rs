@@ -138,7 +138,7 @@ fn user() -> impl Strategy<Value = Turn<'static>> {
         if let Some(first) = parts.first_mut().filter(|p| !matches!(p.content, Content::Other(_))) {
             first.cache = mark;
         }
-        Turn { role: Role::User, parts, extra }
+        Turn::new(Role::User, parts).with(extra)
     })
 }
 
@@ -164,7 +164,7 @@ fn round() -> impl Strategy<Value = Vec<Turn<'static>>> {
             if said.is_empty() {
                 return Vec::new();
             }
-            let mut turns = vec![Turn { role: Role::Assistant, parts: said, extra }];
+            let mut turns = vec![Turn::new(Role::Assistant, said).with(extra)];
             if !results.is_empty() {
                 turns.push(Turn::new(Role::User, results));
             }
