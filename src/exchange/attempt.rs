@@ -345,7 +345,7 @@ fn follow<'c>(
     }
     let now = core.clock.now().0;
     let mut health = core.health.borrow_mut();
-    // What was being written when its time was over is not ours any more.
+    // What was lent to a write that never ended is not ours any more.
     if !miss.replaceable || !request.is_whole() {
         return None;
     }

@@ -1,6 +1,7 @@
 //! One call of an upstream: a connection from the pool or a new one, the request, and the answer's
 //! head and body, each within its time.
 
+use std::pin::Pin;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::provider::Timeouts;
 use crate::runtime::Turns;
 use crate::runtime::clock::Micros;
 use crate::runtime::deadline::Deadline;
+use crate::runtime::deadline::Elapsed;
 
 /// Upstream headers, besides all `x-ratelimit-` ones, that mean something to the client.
 const PASSED: [&[u8]; 5] = [
@@ -36,6 +38,9 @@ const PASSED: [&[u8]; 5] = [
     b"openai-version",
     b"x-should-retry",
 ];
+
+/// How long a write that was broken off may take to end; it does so at once.
+const BREAK_OFF: Duration = Duration::from_millis(100);
 
 /// What an upstream's head says.
 #[derive(Debug)]
@@ -166,9 +171,13 @@ impl<'c> Call<'c> {
                 let (buf, body) = request.lend();
                 let rest_in = body.start + rest.start..body.start + rest.end;
                 let sending = stream.send_both(out, rest.at, buf, rest_in);
-                let (sent, out, buf) = self.deadline.limit(sending).await.map_err(late)?;
+                let ((sent, out, buf), in_time) =
+                    self.finish(&stream, pin!(sending)).await.ok_or_else(|| late(Elapsed))?;
                 request.take_back(buf);
                 prepared.out = out;
+                if !in_time {
+                    return Err(late(Elapsed));
+                }
                 sent
             }
             Body::Own(body) if !body.is_empty() => {
@@ -200,6 +209,21 @@ impl<'c> Call<'c> {
             }
             (Err(error), _) => Err(error),
         })
+    }
+
+    /// Waits for a write to end, and tells whether it did so in time. One that did not is broken off, so
+    /// that what was lent to it comes back and can be sent to another deployment. None where it does not.
+    async fn finish<F: Future>(
+        &self,
+        stream: &Stream,
+        mut sending: Pin<&mut F>,
+    ) -> Option<(F::Output, bool)> {
+        if let Ok(sent) = self.deadline.limit(sending.as_mut()).await {
+            return Some((sent, true));
+        }
+        stream.break_off();
+        self.deadline.arm_at(self.core.clock.refresh().after(BREAK_OFF));
+        self.deadline.limit(sending).await.ok().map(|sent| (sent, false))
     }
 
     /// Reads a body to its end.

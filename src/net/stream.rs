@@ -110,6 +110,11 @@ impl Stream {
         self.tcp().shutdown().await;
     }
 
+    /// Ends what is being read and written, and the connection with it.
+    pub fn break_off(&self) {
+        self.tcp().break_off();
+    }
+
     fn tcp(&self) -> &Tcp {
         match self {
             Self::Plain(tcp) => tcp,

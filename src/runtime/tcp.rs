@@ -24,7 +24,9 @@ use rustix::event::PollFlags;
 use rustix::event::Timespec;
 use rustix::event::poll;
 use rustix::net::RecvFlags;
+use rustix::net::Shutdown;
 use rustix::net::recv;
+use rustix::net::shutdown;
 
 use crate::runtime;
 use crate::runtime::beat::Beat;
@@ -222,6 +224,14 @@ impl Tcp {
     pub async fn shutdown(&self) {
         // The peer may be gone already; then there is nobody to tell.
         let _gone = self.stream().shutdown().await;
+    }
+
+    /// Ends what is being read and written, with an error, and the connection with it.
+    pub fn break_off(&self) {
+        // SAFETY: the descriptor is open for as long as the stream, which `self` owns.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.stream().as_raw_fd()) };
+        // Refused where it has ended already.
+        let _ended = shutdown(fd, Shutdown::Both);
     }
 
     /// The peer's address.

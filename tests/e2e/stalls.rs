@@ -6,15 +6,20 @@ use std::net::TcpStream;
 use std::time::Duration;
 use std::time::Instant;
 
+use serde_json::json;
+
 use crate::lab::Lab;
+use crate::long_talks;
 use crate::support::client::Ending;
 use crate::support::client::Req;
 use crate::support::fixtures;
+use crate::support::fresh_id;
 use crate::support::gateway::Setup;
 use crate::support::http;
 use crate::support::script::STREAM_HEAD;
 use crate::support::script::Script;
 use crate::support::script::answer_bytes;
+use crate::translate;
 
 /// What the timeout under test is set to, all others being far longer.
 const SET: Duration = Duration::from_millis(400);
@@ -143,6 +148,30 @@ fn shaking_hands() {
 fn sending() {
     let quiet = Phase::new("a request's body", "stream_idle_timeout", false, Script::default());
     Phase { elsewhere: at("http", deaf()), body: HUGE, ..quiet }.judge();
+}
+
+#[test]
+fn who_does_not_take_a_request_is_replaced() {
+    let (addr, _held) = deaf();
+    let deaf = format!(
+        "[providers.deaf]\nkind = \"openai\"\nbase_url = \"http://{addr}/v1\"\nmodels = [\"m\"]\n\
+         max_retries = 0\nstream_idle_timeout = 0.4\n"
+    );
+    let change = |mut setup: Setup| {
+        setup.models = "\"m\"".to_owned();
+        setup.shards(1).limits("max_body = \"64MiB\"").provider("weight = 0").tables(&deaf)
+    };
+    let lab = Lab::with(change, |_| Script::json(200, fixtures::COMPLETION));
+    let talk = long_talks::talk(2501);
+    let more = json!({"messages": &talk});
+    for request in [translate::ask("m", more.clone()), translate::message("m", more)] {
+        let id = fresh_id("deaf");
+        let answer = lab.ask(&request.id(&id));
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(lab.gateway.record(&id)["attempts"], 2, "the first was asked too");
+        let seen = lab.upstream.requests().pop().expect("a request");
+        assert!(seen.json()["messages"] == json!(talk));
+    }
 }
 
 #[test]
