@@ -33,7 +33,8 @@ impl<'a> Turn<'a> {
         Self { role, parts, extra: Vec::new(), plain: None }
     }
 
-    /// The turn of `message`, an object of a `role` and of a `content` that is the string `text`.
+    /// The turn of `message`, an object of a `role` and of a `content` that is the string `text`, which
+    /// must not be blank.
     #[must_use]
     pub fn plain(role: Role, text: Text<'a>, message: &'a [u8]) -> Self {
         // Made where it stays: a part is large.
@@ -48,7 +49,8 @@ impl<'a> Turn<'a> {
         self
     }
 
-    /// The message that it was read from, where that is plain and still says all that the turn does.
+    /// The message that it was read from, where that is plain and still says all that the turn does. Its
+    /// one part is a text then, and not a blank one.
     #[must_use]
     pub fn as_plain(&self) -> Option<&'a [u8]> {
         let Plain { role, message } = self.plain?;

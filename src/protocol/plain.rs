@@ -24,12 +24,12 @@ const FORMS: [(Role, &[u8], &[u8]); 6] = [
     (Role::Assistant, br#"{"role": "assistant", "content": "#, b"}"),
 ];
 
-/// Reads a message if it is plain; None of any other, which may be right all the same.
+/// Reads a message if it is plain and says something; None of any other, which may be right all the same.
 #[inline]
 pub fn read(message: Value<'_>) -> Option<Turn<'_>> {
     for (role, start, end) in FORMS {
-        if let Some(text) = message.string_between(start, end) {
-            return Some(Turn::plain(role, Text::of(text), message.raw()));
+        if let Some(text) = message.string_between(start, end).map(Text::of) {
+            return (!text.is_blank()).then(|| Turn::plain(role, text, message.raw()));
         }
     }
     let mut members = message.members();
@@ -44,7 +44,7 @@ pub fn read(message: Value<'_>) -> Option<Turn<'_>> {
         br#""assistant""# => Role::Assistant,
         _ => return None,
     };
-    let text = Text::from_value(content).filter(|text| !text.is_empty())?;
+    let text = Text::from_value(content).filter(|text| !text.is_blank())?;
     members.next().is_none().then(|| Turn::plain(role, text, message.raw()))
 }
 
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn they_are_read_the_same_with_and_without_marks() {
-        let text = r#"a text of some length, \"quoted\""#;
+        let (text, blank) = (r#"a text of some length, \"quoted\""#, " ".repeat(20));
         let mores = [("", true), (r#","x":1"#, false), (r#","role":"user""#, false)];
         let cases = FORMS.into_iter().flat_map(|form| mores.map(|more| (form, more)));
         for ((role, start, end), (more, plain)) in cases {
@@ -191,6 +191,10 @@ mod tests {
                 assert_eq!(turn, wanted, "{body}");
                 assert_eq!(turn.and_then(|turn| turn.as_plain()), plain.then_some(marked.raw()));
             }
+            let silent = body.replace(text, &blank);
+            let document = Document::read(silent.as_bytes(), |_, _| {}).expect("JSON");
+            let messages = document.value().get("messages").expect("messages");
+            assert_eq!(messages.elements().find_map(read), None, "{silent}");
         }
     }
 
@@ -205,6 +209,7 @@ mod tests {
             r#"{"role":"user","role":"user"}"#,
             r#"{"content":"a","content":"b"}"#,
             r#"{"role":"user","content":""}"#,
+            r#"{"role":"user","content":" \n"}"#,
             r#"{"role":"user","content":null}"#,
             r#"{"role":"user","content":["a"]}"#,
             r#"{"role":"system","content":"a"}"#,

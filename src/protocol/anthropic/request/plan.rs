@@ -152,15 +152,20 @@ impl<'r, 'a> Plan<'r, 'a> {
     fn add(&mut self, turn: &'r Turn<'a>, losses: &mut Losses) -> Result<(), Error> {
         let new = self.groups.last().is_none_or(|last| last.role != turn.role);
         if new {
-            self.groups.push(Group::new(turn.role));
+            let plain = turn.as_plain();
+            self.groups.push(Group { plain, ..Group::new(turn.role) });
         }
-        if let Some(group) = self.groups.last_mut() {
-            group.plain = turn.as_plain().filter(|_| new);
-            self.tools |= group.fill(turn, losses)?;
-            // Nothing said by the model is no turn; by the person it is.
-            if new && group.items.is_empty() && turn.role == Role::Assistant {
-                self.groups.pop();
-            }
+        let Some(group) = self.groups.last_mut() else { return Ok(()) };
+        group.plain = group.plain.filter(|_| new);
+        if group.plain.is_some() {
+            // One part, which says something.
+            group.items.extend(turn.parts.iter().map(Item::Part));
+            return Ok(());
+        }
+        self.tools |= group.fill(turn, losses)?;
+        // Nothing said by the model is no turn; by the person it is.
+        if new && group.items.is_empty() && turn.role == Role::Assistant {
+            self.groups.pop();
         }
         Ok(())
     }

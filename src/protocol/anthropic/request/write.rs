@@ -108,7 +108,9 @@ fn decide<'r, 'a>(
     let think = think::decide(&request.thinking, facts, given, losses);
     let may_force = facts.forced_tools && !think.frees();
     let tools = Tools::new(request, &shape, target, may_force, losses);
-    let items = plan.groups.iter().flat_map(|group| &group.items).filter_map(Item::part);
+    // A plain message bears no mark.
+    let others = plan.groups.iter().filter(|group| group.as_plain().is_none());
+    let items = others.flat_map(|group| &group.items).filter_map(Item::part);
     let marked: usize = plan.system.iter().copied().chain(items).map(parts::marks).sum();
     let total = tools.marks() + marked + usize::from(request.cache.is_some());
     let marks = Marks::new(total, losses);
