@@ -79,12 +79,23 @@ impl<'a> Text<'a> {
     /// Whether nothing but whitespace is said.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        match self.0.first() {
-            None => true,
-            // The first byte of text decides nearly always.
-            Some(b'\\' | b' ' | 0x80..) => self.decode().trim().is_empty(),
-            Some(_) => false,
+        let mut rest = self.raw();
+        while let Some(first) = rest.first() {
+            // One character, or one half of a pair, which is no whitespace.
+            let len = match first {
+                b'\\' if rest.get(1) == Some(&b'u') => 6,
+                b'\\' => 2,
+                b' ' => 1,
+                0x80.. => first.leading_ones() as usize,
+                _ => return false,
+            };
+            let (one, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            if !Str::trusted(one).decode().trim().is_empty() {
+                return false;
+            }
+            rest = behind;
         }
+        true
     }
 
     /// Appends it as a JSON string, with quotes.
@@ -361,6 +372,16 @@ mod tests {
     fn text(raw: &str) -> Text<'static> {
         let body = format!("\"{raw}\"");
         Text::from_value(json::validate(body.as_bytes()).unwrap()).unwrap().into_owned()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn blank_is_what_trimming_leaves_nothing_of(
+            raw in r#"( |\\[ntrfb"\\/]|\\u(0020|00a0|2003|200b|d83d|3000)|\u{a0}|\u{2003}|\u{3000}|\u{e9}|\u{1f980}|a){0,4}"#,
+        ) {
+            let text = text(&raw);
+            proptest::prop_assert_eq!(text.is_blank(), text.decode().trim().is_empty(), "{}", raw);
+        }
     }
 
     #[test]
